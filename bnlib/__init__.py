@@ -1,0 +1,43 @@
+"""bnlib: batch normalization, opened up line by line.
+
+The names below are the public ones. They are imported when first used, so that `import bnlib` itself costs
+nothing: no torch, no plotting, no widgets, no data until asked.
+"""
+
+from importlib import import_module
+
+from bnlib.language import set_language
+
+__version__ = "0.1.0"
+
+_HOME = {
+    "batch_norm": "bnlib.norm",
+    "BatchNorm1d": "bnlib.norm",
+    "BatchNorm2d": "bnlib.norm",
+    "BatchNorm3d": "bnlib.norm",
+    "recalibrate": "bnlib.norm",
+    "LeNet": "bnlib.training",
+    "fashion_mnist": "bnlib.training",
+    "train": "bnlib.training",
+    "TrainConfig": "bnlib.training",
+}
+_MODULES = ("lab", "language", "learn", "lecture", "norm", "training")
+
+__all__ = ["set_language", *_HOME, *_MODULES]
+
+
+def __getattr__(name: str):
+    if name in _HOME:
+        value = getattr(import_module(_HOME[name]), name)
+    elif name in _MODULES:
+        value = import_module(f"bnlib.{name}")
+    else:
+        raise AttributeError(
+            f"module 'bnlib' has no attribute {name!r}; its public names: {', '.join(__all__)}"
+        )
+    globals()[name] = value  # looked up once; from now on an ordinary attribute
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

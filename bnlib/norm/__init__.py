@@ -1,0 +1,16 @@
+"""Batch normalization itself: statistics, the function with its backward, the layers, recalibration."""
+
+from bnlib.norm.functional import batch_norm
+from bnlib.norm.layers import BatchNorm1d, BatchNorm2d, BatchNorm3d
+from bnlib.norm.recalibration import recalibrate
+from bnlib.norm.statistics import MergedStatistics, batch_mean_var
+
+__all__ = [
+    "BatchNorm1d",
+    "BatchNorm2d",
+    "BatchNorm3d",
+    "MergedStatistics",
+    "batch_mean_var",
+    "batch_norm",
+    "recalibrate",
+]
