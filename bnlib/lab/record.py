@@ -1,0 +1,126 @@
+"""Run an experiment, record its table with its provenance, and read recorded tables back."""
+
+import json
+import os
+import platform
+import subprocess
+import time
+from dataclasses import asdict
+from datetime import UTC, datetime
+from importlib import import_module
+from io import StringIO
+from pathlib import Path
+
+import pandas as pd
+
+EXPERIMENTS = {"moving_statistics": "bnlib.lab.moving_statistics"}
+
+RESULTS = Path(__file__).parent / "results"
+
+
+def load(name: str) -> pd.DataFrame:
+    """The recorded table of an experiment.
+
+    Raises:
+        ValueError: no experiment of that name.
+        FileNotFoundError: an experiment that has not been recorded.
+    """
+    _known(name)
+    path = RESULTS / f"{name}.csv"
+    if not path.exists():
+        raise FileNotFoundError(f"{path} is missing; measure it with: python -m bnlib lab {name}")
+    return pd.read_csv(path)
+
+
+def provenance(name: str) -> dict:
+    """How the recorded table was measured: configuration, data, device, versions, date (UTC), seconds, revision."""
+    _known(name)
+    return json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+
+
+def run(name: str, *, quick: bool = False, subset: bool = False, folder: Path | None = None) -> Path:
+    """Measure an experiment and write NAME.csv and NAME.json.
+
+    Args:
+        name: a key of EXPERIMENTS.
+        quick: the experiment's small configuration, which shows the same effect in sign.
+        subset: the embedded 6,000 images instead of the whole data set.
+        folder: where to write. By default a full run replaces the recorded result, and a quick or subset one goes
+            to the folder lab_results of the working directory, since it is no replacement for it.
+
+    Returns:
+        The path of the table.
+
+    Raises:
+        ValueError: no experiment of that name.
+        RuntimeError: the whole data set is not to be had and `subset` is False.
+    """
+    from bnlib.training import fashion_mnist  # torch is needed to measure, not to read a table
+
+    experiment = import_module(_known(name))
+    config = experiment.QUICK if quick else experiment.FULL
+    if folder is None:
+        folder = Path("lab_results") if quick or subset else RESULTS
+    data = fashion_mnist("auto", subset=subset)
+    start = time.perf_counter()
+    table = experiment.measure(data, config)
+    facts = _provenance(name, config, data, time.perf_counter() - start)
+    folder.mkdir(parents=True, exist_ok=True)
+    text = StringIO()
+    table.to_csv(text, index=False, lineterminator="\n", float_format="%.6g")
+    _write(folder / f"{name}.json", json.dumps(facts, indent=2) + "\n")
+    return _write(folder / f"{name}.csv", text.getvalue())
+
+
+def _known(name: str) -> str:
+    if name not in EXPERIMENTS:
+        raise ValueError(f"There is no experiment {name!r}; expected one of: {', '.join(EXPERIMENTS)}.")
+    return EXPERIMENTS[name]
+
+
+def _provenance(name: str, config, data, seconds: float) -> dict:
+    import torch
+
+    device = data.train_images.device
+    on_gpu = device.type == "cuda"
+    return {
+        "experiment": name,
+        "config": asdict(config),
+        "data": data.name,
+        "device": torch.cuda.get_device_name(device) if on_gpu else f"{device.type}, {_processor()}",
+        "threads": torch.get_num_threads(),
+        "versions": {"python": platform.python_version(), "torch": torch.__version__},
+        "date": datetime.now(UTC).strftime("%Y-%m-%d"),
+        "seconds": round(seconds),
+        "revision": _revision(),
+    }
+
+
+def _processor() -> str:
+    info = Path("/proc/cpuinfo")
+    names = (
+        [line.split(":", 1)[1].strip() for line in info.read_text().splitlines() if line.startswith("model name")]
+        if info.exists()
+        else []
+    )
+    return f"{names[0] if names else platform.processor() or platform.machine()}, {os.cpu_count()} cores"
+
+
+def _revision() -> str:
+    """The commit of the code that measured, with a plus sign where files had been changed since; empty if installed."""
+    here = Path(__file__).parent
+
+    def git(*words: str) -> str:
+        done = subprocess.run(["git", *words], cwd=here, capture_output=True, text=True, check=False)
+        return done.stdout.strip() if done.returncode == 0 else ""
+
+    commit = git("rev-parse", "--short=12", "HEAD")
+    return commit + ("+" if commit and git("status", "--porcelain", "--", "..") else "")
+
+
+def _write(path: Path, text: str) -> Path:
+    """Write by renaming, so that a reader never meets half a file."""
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    draft.write_text(text, encoding="utf-8")
+    os.replace(draft, path)
+    return path

@@ -1,0 +1,81 @@
+"""The laboratory: experiments run for real on a slice of the data, recorded tables carry their provenance."""
+
+import json
+from dataclasses import replace
+
+import pandas as pd
+import pytest
+import torch
+
+import bnlib
+from bnlib import lab
+from bnlib.lab import figures, moving_statistics
+
+
+@pytest.fixture(scope="module")
+def data():
+    whole = bnlib.fashion_mnist(subset=True)
+    return replace(
+        whole,
+        train_images=whole.train_images[::10],
+        train_labels=whole.train_labels[::10],
+        test_images=whole.test_images[::5],
+        test_labels=whole.test_labels[::5],
+    )
+
+
+@pytest.fixture(scope="module")
+def table(data):
+    config = moving_statistics.Config(seeds=(0, 1), epochs=2, batch_size=128)
+    return moving_statistics.measure(data, config)
+
+
+def test_moving_statistics_has_a_row_per_seed_and_epoch(table):
+    assert list(zip(table["seed"], table["epoch"], strict=True)) == [(0, 1), (0, 2), (1, 1), (1, 2)]
+    assert table[["moving", "recalibrated", "batch"]].stack().between(0, 1).all()
+    assert (table[[f"lag_{i}" for i in range(1, 5)]] > 0).all().all()
+
+
+def test_measuring_does_not_change_the_run(data, table):
+    """The same seed trained without the experiment's scoring ends with the same loss, bit for bit."""
+    torch.manual_seed(1)
+    model = bnlib.LeNet("batch")
+    history = bnlib.train(model, data, bnlib.TrainConfig(2, 1.0, 128, 1), progress=False)
+    assert [row.loss for row in history.rows] == table[table["seed"] == 1]["train_loss"].to_list()
+
+
+@pytest.mark.parametrize("name", lab.EXPERIMENTS)
+def test_every_experiment_is_recorded_with_provenance(name):
+    facts = lab.provenance(name)
+    assert facts["data"] == "fashion-mnist" and len(facts["config"]["seeds"]) >= 3 and facts["seconds"] > 0
+    assert {"torch", "python"} <= set(facts["versions"]) and facts["device"] and facts["revision"]
+    assert not facts["revision"].endswith("+"), "recorded from changed files: commit first, then measure"
+    table = lab.load(name)
+    assert set(table["seed"]) == set(facts["config"]["seeds"]) and not table.isna().any().any()
+
+
+def test_run_writes_the_table_and_its_provenance(tmp_path, monkeypatch):
+    monkeypatch.setattr(moving_statistics, "QUICK", moving_statistics.Config(seeds=(3,), epochs=1, batch_size=500))
+    path = lab.run("moving_statistics", quick=True, subset=True, folder=tmp_path)
+    assert pd.read_csv(path)["seed"].to_list() == [3]
+    facts = json.loads(path.with_suffix(".json").read_text())
+    assert facts["data"] == "fashion-mnist-subset" and facts["config"]["batch_size"] == 500
+    assert {p.name for p in tmp_path.iterdir()} == {"moving_statistics.csv", "moving_statistics.json"}
+
+
+def test_unknown_experiment():
+    with pytest.raises(ValueError, match="no experiment 'warp'; expected one of: moving_statistics"):
+        lab.load("warp")
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_figure_is_deterministic_and_speaks_the_language(table, language):
+    before = bnlib.language.current()
+    bnlib.set_language(language)
+    try:
+        first, second = (figures.moving_against_recalibrated(table) for _ in range(2))
+    finally:
+        bnlib.set_language(before)
+    assert first.svg == second.svg
+    assert {"en": ">test accuracy<", "zh": ">测试精度<"}[language] in first.svg
+    assert len(first.description) > 40 and "DejaVu" not in first.svg
