@@ -32,9 +32,7 @@ def __getattr__(name: str):
     elif name in _MODULES:
         value = import_module(f"bnlib.{name}")
     else:
-        raise AttributeError(
-            f"module 'bnlib' has no attribute {name!r}; its public names: {', '.join(__all__)}"
-        )
+        raise AttributeError(f"module 'bnlib' has no attribute {name!r}; its public names: {', '.join(__all__)}")
     globals()[name] = value  # looked up once; from now on an ordinary attribute
     return value
 

@@ -57,8 +57,7 @@ except ModuleNotFoundError as error:
 
 
 class FashionMNIST(torchvision.datasets.FashionMNIST):
-    """torchvision's data set with our arrays as images; every item goes through a PIL image, as torchvision
-    has it."""
+    """torchvision's data set over our arrays; every item still goes through a PIL image."""
 
     def __init__(self, arrays: Arrays, train: bool, transform: transforms.Compose) -> None:
         torchvision.datasets.VisionDataset.__init__(self, root=arrays.name, transform=transform)

@@ -34,9 +34,7 @@ def main() -> None:
     )
     raw = b"".join(part.numpy().tobytes() for part in parts)
     PATH.write_bytes(lzma.compress(raw, preset=9 | lzma.PRESET_EXTREME))
-    print(
-        f"{PATH.name}: {PATH.stat().st_size} bytes, SHA-256 of the content {hashlib.sha256(raw).hexdigest()}"
-    )
+    print(f"{PATH.name}: {PATH.stat().st_size} bytes, SHA-256 of the content {hashlib.sha256(raw).hexdigest()}")
 
 
 if __name__ == "__main__":

@@ -21,8 +21,7 @@ except ImportError:  # Windows: no lock, so every process fetches for itself
 
 
 def cache_folder() -> Path | None:
-    """The folder for Fashion-MNIST below the user's cache folder of this platform; None where there is no
-    home."""
+    """The folder for Fashion-MNIST below this platform's cache folder; None where there is no home."""
     chosen = os.environ.get("XDG_CACHE_HOME", "")
     try:
         if os.path.isabs(chosen):  # the XDG specification: a relative path is to be ignored
@@ -71,7 +70,7 @@ def alone(folder: Path | None, patience: float, report: Callable[[str], None]) -
         if folder is None or fcntl is None:
             raise OSError("nothing to lock")
         folder.mkdir(parents=True, exist_ok=True)
-        lock = open(folder / "fetch.lock", "ab")  # noqa: SIM115 - closed below, after the yield
+        lock = open(folder / "fetch.lock", "ab")
     except OSError:
         yield False
         return
@@ -99,8 +98,7 @@ def _acquire(handle: int, folder: Path, patience: float, report: Callable[[str],
 class Part:
     """What has arrived of a download, kept on disk for the next attempt as far as the disk allows it.
 
-    A failure to keep it is no failure of the download, so errors of the disk end the keeping and nothing
-    else.
+    A failure to keep it is no failure of the download: errors of the disk end the keeping and nothing else.
     """
 
     def __init__(self, path: Path | None) -> None:

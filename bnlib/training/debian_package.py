@@ -15,7 +15,7 @@ PACKAGE = "dataset-fashion-mnist"
 PATIENCE = 300.0  # seconds for one command; the package has 30 MB
 
 
-class PackageFailed(OSError):
+class PackageFailed(Exception):
     """apt-get or dpkg could not bring the package; the text says why."""
 
 
@@ -44,11 +44,13 @@ def _download(folder: Path, timeout: float) -> None:
     fetch = ["apt-get", "-q", *patience, "download", PACKAGE]
     try:
         _run(fetch, folder)
-    except PackageFailed:  # fresh images have no package lists, and only root may fetch those: have our own
+    except PackageFailed as error:
+        if not any(sign in str(error) for sign in ("Unable to locate package", "find a source")):
+            raise
+        # a fresh machine has no package lists, and only root may fetch the system's: have lists of our own
         (folder / "state" / "lists" / "partial").mkdir(parents=True)
         (folder / "cache" / "archives" / "partial").mkdir(parents=True)
-        own = [f"-oDir::State={folder / 'state'}", f"-oDir::Cache={folder / 'cache'}"]
-        own.append("-oDir::State::status=/var/lib/dpkg/status")
+        own = [f"-oDir::State::lists={folder / 'state' / 'lists'}", f"-oDir::Cache={folder / 'cache'}"]
         _run(["apt-get", "-q", *own, *patience, "update"], folder)
         _run([fetch[0], *own, *fetch[1:]], folder)
 

@@ -3,6 +3,9 @@
 import http.client
 import re
 import sys
+import threading
+import time
+from queue import Empty, SimpleQueue
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
@@ -15,10 +18,11 @@ from bnlib.training.idx import CorruptFile, IdxFile, unpack
 
 CHUNK = 1 << 17  # bytes read at once
 ATTEMPTS = 20  # connections for one file, each of which must bring something
+SLOWEST = 1000  # bytes a second; a server slower than this counts as hanging
 SLACK = 4096  # gzip never makes a file longer than this above its plain size
 
 
-class MirrorFailed(OSError):
+class MirrorFailed(Exception):
     """An address gave nothing usable; the text says why, without the address."""
 
 
@@ -52,8 +56,7 @@ def download(url: str, file: IdxFile, part: Part, timeout: float) -> tuple[bytes
 
 
 def _complete(url: str, data: bytearray, part: Part, timeout: float, file: IdxFile) -> None:
-    """Connect until `data`, which grows in place, is complete, as long as every connection brings
-    something."""
+    """Connect until `data`, which grows in place, is complete or a connection brings nothing."""
     for _ in range(ATTEMPTS):
         before = len(data)
         try:
@@ -77,12 +80,13 @@ def _receive(url: str, data: bytearray, part: Part, timeout: float, file: IdxFil
     headers = {"User-Agent": "bnlib"}
     if data:
         headers["Range"] = f"bytes={len(data)}-"
-    with urlopen(Request(url, headers=headers), timeout=timeout) as response:
+    with _open(Request(url, headers=headers), timeout) as response:
         restart = not _continues(response, len(data))
         if restart:
             data.clear()
         total = None if response.length is None else len(data) + response.length
-        with _bar(url, file, total, len(data)) as bar:
+        begun, started = len(data), time.monotonic()
+        with _bar(url, file, total, begun) as bar:
             while chunk := response.read1(CHUNK):
                 data += chunk
                 if len(data) > file.size + SLACK:
@@ -90,7 +94,34 @@ def _receive(url: str, data: bytearray, part: Part, timeout: float, file: IdxFil
                 part.write(chunk, restart=restart)
                 restart = False
                 bar.update(len(chunk))
+                if time.monotonic() - started > timeout + (len(data) - begun) / SLOWEST:
+                    raise MirrorFailed(message("data.too_slow", rate=SLOWEST))
     return total is None or len(data) >= total
+
+
+def _open(request: Request, timeout: float) -> http.client.HTTPResponse:
+    """urlopen within `timeout` in all; its own limit holds for every address of a host anew."""
+    answers: SimpleQueue[http.client.HTTPResponse | Exception] = SimpleQueue()
+    given_up = threading.Event()
+
+    def connect() -> None:
+        try:
+            answer = urlopen(request, timeout=timeout)
+        except Exception as error:  # whatever it is, it is raised below, where it can be handled
+            answer = error
+        if given_up.is_set() and not isinstance(answer, Exception):
+            answer.close()
+        answers.put(answer)
+
+    threading.Thread(target=connect, daemon=True).start()
+    try:
+        answer = answers.get(timeout=timeout + 1)  # a second more, so that urlopen's own error comes first
+    except Empty:
+        given_up.set()
+        raise TimeoutError from None
+    if isinstance(answer, Exception):
+        raise answer
+    return answer
 
 
 def _continues(response: http.client.HTTPResponse, start: int) -> bool:

@@ -117,4 +117,4 @@ def fetch(verbose: bool = True, *, sources: Sources | None = None) -> str:
     except DataUnavailableError as error:
         raise DataUnavailableError(f"{error}{message('data.how_to_mend')}") from None
     origins = dict.fromkeys(piece.origin for piece in found.values())  # each once, in order
-    return message("data.ready", origins=", ".join(origins))
+    return message("data.ready", origins=message("data.between_names").join(origins))

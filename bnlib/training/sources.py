@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
+from zlib import crc32
 
 from bnlib.language import message
 from bnlib.training import cache
@@ -125,7 +126,7 @@ class _Search:
 
     def tell_what_user_lacks(self) -> None:
         """Who sets $BNLIB_DATA wants to know that it does not do."""
-        lacking = ", ".join(f"{file.name}.gz" for file in self.missing)
+        lacking = message("data.between_names").join(f"{file.name}.gz" for file in self.missing)
         if self.sources.user and lacking:
             self.report(message("data.user_lacks", folder=self.sources.user, files=lacking))
 
@@ -138,16 +139,14 @@ class _Search:
             self._debian_archive()
         if locked and not self.missing:
             for rest in self.sources.cache.glob("*.part"):  # of mirrors that failed half-way
-                rest.unlink(missing_ok=True)
+                cache.Part(rest).remove()
 
     def _mirror(self, mirror: str, locked: bool) -> None:
-        """Take what is missing from one mirror up to the first failure; the next mirror goes on from
-        there."""
+        """Take what is missing from one mirror, up to its first failure."""
         for file in self.missing:
             url = f"{mirror.rstrip('/')}/{file.name}.gz"
-            part = self.sources.cache / f"{file.name}.{urlsplit(mirror).hostname}.part" if locked else None
             try:
-                packed, raw = download(url, file, cache.Part(part), self.sources.timeout)
+                packed, raw = download(url, file, self._part(url, file, locked), self.sources.timeout)
             except CorruptFile as error:
                 self.report(str(error))
                 self._failed(message("data.wrong_content"), mirror)
@@ -156,6 +155,11 @@ class _Search:
                 self._failed(str(error), mirror)
                 return
             self._keep(file, Found(packed, raw, mirror))
+
+    def _part(self, url: str, file: IdxFile, locked: bool) -> cache.Part:
+        """Half a download belongs to its address: what continues it must be the same bytes."""
+        name = f"{file.name}.{crc32(url.encode()):08x}.part"
+        return cache.Part(self.sources.cache / name if locked else None)
 
     def _debian_archive(self) -> None:
         try:
@@ -175,8 +179,12 @@ class _Search:
 
     def what_failed(self) -> str:
         """The network's failures in one clause, grouped by reason."""
-        said = [f"{', '.join(places)}: {reason}" for reason, places in self.failures.items()]
-        return "; ".join(said) or message("data.nothing_tried")
+        comma, semicolon = message("data.between_names"), message("data.between_failures")
+        said = [
+            message("data.failure", places=comma.join(places), reason=reason)
+            for reason, places in self.failures.items()
+        ]
+        return semicolon.join(said) or message("data.nothing_tried")
 
     def _keep(self, file: IdxFile, found: Found) -> None:
         """Count a file as found and put it into the cache, if that can be written; say so once if not."""
@@ -193,10 +201,6 @@ class _Search:
 
     def renew_cache(self) -> None:
         """Replace the files of the cache that were refused, wherever their good copies came from."""
-        for file in FILES:
-            if (
-                self._cache_works
-                and file in self.found
-                and self.sources.cache / f"{file.name}.gz" in self._refused
-            ):
-                self._keep(file, self.found[file])
+        for file, found in self.found.items():
+            if self.sources.cache and self.sources.cache / f"{file.name}.gz" in self._refused:
+                self._keep(file, found)

@@ -35,9 +35,7 @@ def embedded_subset(path: Path = PATH) -> Arrays:
         raise CorruptFile(str(path), message("data.reinstall", error=error))
     train, test = 10 * TRAIN_PER_CLASS, 10 * TEST_PER_CLASS
     values = torch.frombuffer(bytearray(raw), dtype=torch.uint8)
-    train_images, train_labels, test_images, test_labels = values.split(
-        [train * 784, train, test * 784, test]
-    )
+    train_images, train_labels, test_images, test_labels = values.split([train * 784, train, test * 784, test])
     return Arrays(
         "fashion-mnist-subset",
         train_images.view(train, 28, 28),

@@ -1,0 +1,40 @@
+# make book    build the book into _build/html            make serve      serve it on http://127.0.0.1:8000
+# make test    everything that can go wrong, tried         make lint       ruff and the Chinese style checks
+# make run     execute the notebooks, store their outputs  make configure  write the repository's address
+# make clean   remove what was built (not .venv)
+
+PYTHON3 := $(or $(PYTHON),python3)
+IN_VENV := .venv/bin/python
+PORT ?= 8000
+
+.PHONY: help book serve test lint run configure clean book-environment full-environment
+
+help:
+	@sed -n 's/^# //p' Makefile
+
+book: book-environment
+	@$(IN_VENV) tools/book.py
+
+serve:
+	@$(PYTHON3) tools/serve.py $(PORT)
+
+test: full-environment
+	@$(IN_VENV) tools/check.py
+
+lint: full-environment
+	@$(IN_VENV) tools/check.py lint
+
+run: full-environment
+	@$(IN_VENV) tools/notebooks.py $(NOTEBOOK)
+
+configure: book-environment
+	@$(IN_VENV) tools/configure.py "$(REPO)"
+
+clean:
+	rm -rf _build .pytest_cache .ruff_cache .hypothesis bnlib.egg-info bn_course.egg-info
+
+book-environment:
+	@$(PYTHON3) tools/environment.py book
+
+full-environment:
+	@$(PYTHON3) tools/environment.py full

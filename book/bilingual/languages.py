@@ -1,0 +1,58 @@
+"""Which language a page is in, which page is its counterpart, and what is said around the text in each language."""
+
+CODES = {"en": "en", "zh": "zh-CN"}  # folder below chapters/ -> language tag of HTML
+NAMES = {"en": "English", "zh": "中文"}
+DEFAULT = "en"
+
+FOOTER = {
+    "en": (
+        "<p>Text and figures: CC BY 4.0. Code: MIT. Fashion-MNIST: MIT, © 2017 Zalando SE. Grown from lecture 28 of "
+        "Mu Li's course on <cite>Dive into Deep Learning</cite> (Aston Zhang, Zachary C. Lipton, Mu Li, Alexander J. "
+        "Smola).</p>"
+    ),
+    "zh": (
+        "<p>文字与图：CC BY 4.0。代码：MIT。Fashion-MNIST：MIT，© 2017 Zalando SE。本课由李沐《动手学深度学习》课程第28讲"
+        "的笔记发展而来（原书作者：阿斯顿·张、扎卡里·C.立顿、李沐、亚历山大·J.斯莫拉）。</p>"
+    ),
+}
+
+# What no message catalog of the themes translates.
+THEME_STRINGS = {
+    "Search...": "搜索……",
+    "Search": "搜索",
+    "Ctrl": "Ctrl",
+    "On this page": "本页目录",
+    "Contents": "本页目录",
+    "Print to PDF": "打印为PDF",
+    "Launch interactive content": "打开可运行的笔记本",
+    "Toggle primary sidebar": "显示或隐藏章节目录",
+    "Toggle secondary sidebar": "显示或隐藏本页目录",
+    "Copy to clipboard": "复制到剪贴板",
+    "Skip to main content": "跳到正文",
+    "Back to top": "回到顶部",
+    "Breadcrumb": "当前位置",
+    "Color mode": "明暗模式",
+    "Light": "亮色",
+    "Dark": "暗色",
+    "System Settings": "跟随系统",
+    "next page": "下一页",
+    "previous page": "上一页",
+    "previous": "上一页",
+    "next": "下一页",
+    "logo": "标志",
+}
+
+
+def language_of(docname: str) -> str | None:
+    """The folder's language, None for pages that belong to none (landing page, search)."""
+    parts = docname.split("/")
+    return parts[1] if len(parts) == 3 and parts[0] == "chapters" and parts[1] in CODES else None
+
+
+def counterpart(docname: str) -> str | None:
+    """The same page in the other language."""
+    language = language_of(docname)
+    if language is None:
+        return None
+    (other,) = set(CODES) - {language}
+    return f"chapters/{other}/{docname.split('/')[2]}"

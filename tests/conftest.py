@@ -1,0 +1,19 @@
+"""What all tests share: no display, one thread each, and skips that are told, not hidden."""
+
+import os
+from pathlib import Path
+
+os.environ.setdefault("MPLBACKEND", "Agg")
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # the cores are shared; tests are small
+
+pytest_plugins = ("browser_fixtures",)
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Say each skipped test with its reason, here and in the last lines of `make test`."""
+    lines = sorted({f"{report.nodeid}: {report.longrepr[2]}" for report in terminalreporter.stats.get("skipped", [])})
+    for line in lines:
+        terminalreporter.write_line(f"NOT TESTED: {line}", yellow=True)
+    if lines and "BNLIB_SKIPPED" in os.environ:
+        with Path(os.environ["BNLIB_SKIPPED"]).open("a", encoding="utf-8") as file:
+            file.writelines(line + "\n" for line in lines)

@@ -1,0 +1,233 @@
+"""python -m bnlib: real runs in both languages, and one sentence with an exit status for whatever is wrong."""
+
+import argparse
+import csv
+import os
+import re
+import signal
+import subprocess
+import sys
+import unicodedata
+
+import pytest
+
+import bnlib
+from bnlib import __main__ as command
+from bnlib.training import TrainConfig
+from bnlib.training.lenet import NORMS
+
+PLAIN = {name: value for name, value in os.environ.items() if name not in ("LC_ALL", "LC_MESSAGES", "LANG")}
+
+
+def python(*words, env=(), timeout=120):
+    """Run python with these words and give its exit status, output and error output."""
+    environment = {**PLAIN, "PYTHONUTF8": "1", **dict(env)}
+    done = subprocess.run([sys.executable, *words], capture_output=True, text=True, env=environment, timeout=timeout)
+    return done.returncode, done.stdout, done.stderr
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Run a command in this process, where torch is imported already."""
+    monkeypatch.setattr(argparse, "_", argparse._)  # both are put back afterwards
+    for name in ("LC_ALL", "LC_MESSAGES", "LANG"):
+        monkeypatch.delenv(name, raising=False)
+
+    def run(*words):
+        try:
+            status = command.main(list(words))
+        except SystemExit as leaving:
+            status = leaving.code
+        return status, *capsys.readouterr()
+
+    yield run
+    bnlib.set_language("en")
+
+
+def one_sentence(text):
+    return text.count("\n") == 1 and text.endswith((".\n", "。\n")) and "Traceback" not in text
+
+
+def test_train_on_the_subset_prints_and_writes_every_epoch(tmp_path):
+    path = tmp_path / "run.csv"
+    words = ("train", "--subset", "--epochs", "2", "--history", str(path))
+    status, out, err = python("-m", "bnlib", *words)
+    assert (status, err) == (0, "")
+    head, first, second, speed, written = out.splitlines()
+    assert head == (
+        "LeNet with normalization batch on fashion-mnist-subset: "
+        "6,000 training images, 1,000 test images, device " + head.split()[-1]
+    )
+    shape = r"epoch (\d): loss (\d\.\d{3}), train accuracy (0\.\d{3}), test accuracy (0\.\d{3}), \d+\.\d s"
+    rows = [re.fullmatch(shape, line).groups() for line in (first, second)]
+    with path.open() as file:
+        table = list(csv.DictReader(file))
+    names = ("loss", "train_accuracy", "test_accuracy")
+    assert rows == [(row["epoch"], *(f"{float(row[name]):.3f}" for name in names)) for row in table]
+    assert {row["data"] for row in table} == {"fashion-mnist-subset"}
+    assert float(rows[1][2]) > 0.5 and "examples/s" in speed and written == f"written: {path}"
+
+
+def test_train_in_chinese_by_the_locale():
+    words = ("train", "--subset", "--epochs", "1", "--norm", "lecture", "--device", "cpu")
+    status, out, err = python("-m", "bnlib", *words, env={"LANG": "zh_CN.UTF-8"})
+    assert (status, err) == (0, "")
+    head, row, speed = out.splitlines()
+    assert head == "LeNet，归一化方式lecture，数据fashion-mnist-subset：6,000张训练图像，1,000张测试图像，设备cpu"
+    assert row.startswith("迭代周期1：损失") and "在cpu上每秒训练" in speed
+
+
+def test_the_seed_decides_the_run(run):
+    def numbers(seed):
+        words = ("train", "--subset", "--epochs", "1", "--norm", "none", "--batch-size", "6000")
+        status, out, _ = run(*words, "--seed", seed, "--device", "cpu")
+        assert status == 0
+        return re.search(r"loss .* test accuracy 0\.\d+", out).group()
+
+    assert numbers("5") == numbers("5") != numbers("6")
+
+
+def test_ctrl_c_keeps_what_there_is(tmp_path):
+    path = tmp_path / "run.csv"
+    words = [sys.executable, "-m", "bnlib", "train", "--subset", "--epochs", "1000", "--history", str(path)]
+    with subprocess.Popen(words, stdout=-1, stderr=-1, text=True, env={**PLAIN, "PYTHONUTF8": "1"}) as process:
+        begun = [process.stdout.readline() for _ in range(2)]
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert err == "Stopped by Ctrl-C; what stands above is what was finished.\n"
+    finished = [line for line in [*begun, *out.splitlines()] if line.startswith("epoch")]
+    assert len(finished) >= 1 and len(path.read_text().splitlines()) == 1 + len(finished)
+
+
+def test_a_reader_that_goes_away_ends_the_run_quietly():
+    words = [sys.executable, "-m", "bnlib", "train", "--subset", "--epochs", "1000"]
+    with subprocess.Popen(words, stdout=-1, stderr=-1, text=True, env=PLAIN) as process:
+        process.stdout.readline()
+        process.stdout.close()
+        assert process.stderr.read() == "" and process.wait(timeout=60) == 1
+
+
+def test_a_diverged_run_keeps_what_there_is(run, tmp_path):
+    status, out, err = run("train", "--subset", "--lr", "1e38")
+    assert status == 1 and one_sentence(err) and "at learning rate 1e+38" in err and out.count("\n") == 1
+
+
+@pytest.mark.parametrize(("words", "sentence"), [
+    ("paint", "argument COMMAND: got 'paint'; expected one of "),
+    ("train --epochs x", "argument --epochs: got 'x'; expected a whole number; see python -m bnlib train --help."),
+    ("train --epochs", "argument --epochs: expected one value; "),
+    ("train --lr fast", "argument --lr: got 'fast'; expected a number; "),
+    ("train --subset=3", "argument --subset: takes no value, got '3'; "),
+    ("train --fast", "unrecognized arguments: --fast; see python -m bnlib --help."),
+    ("train --epo 3", "unrecognized arguments: --epo 3; "),
+    ("--lang fr", "argument --lang: got 'fr'; expected one of "),
+    ("--lang", "argument --lang: expected one value; "),
+    ("train --epochs 0", "epochs is 0; expected a whole number of at least 1."),
+    ("train --batch-size 0", "batch_size is 0; expected a whole number of at least 1."),
+    ("train --seed -1", "seed is -1; expected a whole number of at least 0."),
+    ("train --lr -1", "lr is -1.0; expected a finite number above 0."),
+    ("train --lr nan", "lr is nan; expected a finite number above 0."),
+    ("train --norm layer", "LeNet got the normalization 'layer'; expected one of: none, batch, torch, lecture."),
+    ("train --device cuda:99", "The device cuda:99 is not to be had here; expected \"auto\" or one of: cpu"),
+    ("train --history /nowhere/run.csv", "The history cannot be written to /nowhere/run.csv; "),
+    ("train --history /", "The history cannot be written to /; "),
+    ("train --subset --batch-size 5999", "Batch size 5999 leaves one of the 6000 examples alone in a batch"),
+    ("lab nothing", "There is no experiment 'nothing'; expected one of: "),
+])  # fmt: skip
+def test_wrong_arguments_get_one_sentence_and_status_2(run, words, sentence):
+    status, out, err = run(*words.split())
+    assert status == 2 and err.startswith(sentence) and one_sentence(err)
+
+
+@pytest.mark.parametrize(("words", "sentence"), [
+    ("paint --lang zh", "参数COMMAND：得到'paint'，应为以下之一："),
+    ("--lang zh train --epochs x", "参数--epochs：得到'x'，应为整数；用法见python -m bnlib train --help。"),
+    ("train --lang=zh --epochs", "参数--epochs：后面应有一个值；"),
+    ("train --lang zh --subset=3", "参数--subset：不带值，却得到'3'；"),
+    ("train --lang zh --fast", "无法识别的参数：--fast；用法见python -m bnlib --help。"),
+    ("train --lang en --lang zh --epochs 0", "epochs的值为0；应为不小于1的整数。"),
+    ("train --lang zh --norm layer", "LeNet不认识归一化方式'layer'；应为以下之一："),
+    ("train --lang zh --history /nowhere/run.csv", "无法把训练历史写入/nowhere/run.csv；"),
+])  # fmt: skip
+def test_wrong_arguments_in_chinese(run, words, sentence):
+    status, out, err = run(*words.split())
+    assert status == 2 and err.startswith(sentence) and one_sentence(err)
+    assert not re.search("argument|expected|invalid|choice|usage|error", err)
+
+
+def test_without_data_or_torch_a_command_says_so(run, monkeypatch):
+    from bnlib.training.sources import Sources
+
+    nowhere = Sources(installed=None, mirrors=(), apt=False)
+    monkeypatch.setattr(sys.modules["bnlib.training.fashion_mnist"], "default_sources", lambda: nowhere)
+    for words in (("train",), ("data",), ("lab", "moving_statistics")):
+        status, out, err = run(*words)
+        assert status == 1 and "--subset" in err and err.count("\n") == 1 and "Traceback" not in err
+    hidden = "import sys; sys.modules['torch'] = None; from bnlib.__main__ import main; sys.exit(main(['train']))"
+    status, out, err = python("-c", hidden)
+    assert (status, out) == (1, "") and one_sentence(err) and "no module torch;" in err
+
+
+def test_a_refusal_of_the_system_is_one_sentence(run, tmp_path, monkeypatch):
+    (tmp_path / "lab_results").write_text("a file where the results' folder belongs")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr("bnlib.lab.moving_statistics.measure", lambda data, config: None)
+    status, out, err = run("lab", "moving_statistics", "--quick", "--subset")
+    assert status == 1 and one_sentence(err) and "lab_results" in err
+
+
+def test_lab_without_a_name_lists_the_experiments(run):
+    assert run("lab") == (0, f"experiments: {', '.join(bnlib.lab.EXPERIMENTS)}\n", "")
+
+
+@pytest.mark.parametrize(
+    ("words", "env", "usage"),
+    [
+        ((), {}, "usage: "),
+        ((), {"LANG": "de_DE.UTF-8"}, "usage: "),
+        ((), {"LANG": "zh_CN.UTF-8"}, "用法："),
+        ((), {"LANG": "zh_CN.UTF-8", "LC_ALL": "C.UTF-8"}, "usage: "),
+        ((), {"LANG": "en_US.UTF-8", "LC_MESSAGES": "zh_TW.UTF-8", "LC_ALL": ""}, "用法："),
+        (("--lang", "zh"), {}, "用法："),
+        (("--lang=en",), {"LANG": "zh_CN.UTF-8"}, "usage: "),
+    ],
+)
+def test_alone_it_prints_its_help_in_the_language_asked_for(words, env, usage):
+    status, out, err = python("-m", "bnlib", *words, env=env)
+    assert (status, err) == (0, "") and out.startswith(usage)
+
+
+def test_help_imports_nothing_heavy():
+    status, out, err = python("-X", "importtime", "-m", "bnlib", "train", "--help")
+    imported = {line.rpartition("|")[2].strip() for line in err.splitlines()}
+    assert status == 0 and "argparse" in imported
+    assert not {name.partition(".")[0] for name in imported} & {
+        "torch",
+        "pandas",
+        "numpy",
+        "matplotlib",
+        "tqdm",
+    }
+
+
+@pytest.mark.parametrize("words", [(), ("train",), ("data",), ("lab",)])
+def test_chinese_help_has_no_english_left_and_fits_the_terminal(run, monkeypatch, words):
+    monkeypatch.setenv("COLUMNS", "80")
+    status, out, err = run(*words, "--help", "--lang", "zh")
+    assert status == 0 and not re.search("usage|options|arguments|show|exit|default|:\n", out)
+    for line in out.splitlines():
+        assert sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in line) <= 80, line
+
+
+def test_defaults_and_names_are_the_librarys():
+    bnlib.set_language("en")
+    args = command._parser().parse_args(["train"])
+    assert TrainConfig(args.epochs, args.lr, args.batch_size, args.seed) == TrainConfig()
+    for norm in NORMS:
+        assert re.search(rf"\b{norm}\b", bnlib.language.message("command.help_norm", default=""))
+
+
+def test_a_terminal_without_chinese_gets_question_marks_rather_than_a_traceback():
+    status, out, err = python("-m", "bnlib", "--lang", "zh", env={"PYTHONUTF8": "0", "PYTHONIOENCODING": "ascii"})
+    assert (status, err) == (0, "") and "python -m bnlib" in out
