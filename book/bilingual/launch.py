@@ -86,9 +86,8 @@ def _pack_library(app, exception) -> None:
         return
     root = Path(app.srcdir)
     sources = [root / name for name in ("pyproject.toml", "README.md", "LICENSE")]
-    sources += sorted(
-        path for path in (root / "bnlib").rglob("*") if path.is_file() and "__pycache__" not in path.parts
-    )
+    library = sorted(path for path in (root / "bnlib").rglob("*") if path.is_file())
+    sources += [path for path in library if "__pycache__" not in path.parts]
     for language in ("en", "zh"):
         target = Path(app.outdir) / "chapters" / language / LIBRARY
         if not target.parent.is_dir():

@@ -9,26 +9,26 @@ def setup(app) -> None:
     app.connect("config-inited", _theme_options)
     app.connect("html-page-context", _language, priority=400)
     app.connect("html-page-context", _sidebar, priority=900)  # after the theme has put its function there
+    app.connect("html-page-context", _drop_thebe, priority=900)
 
 
 def _theme_options(app, config) -> None:
     options = config.html_theme_options
     options["navbar_persistent"] = []  # or a second search field appears
-    options["article_header_end"] = ["language-switch", "article-header-buttons"]
+    options["home_page_in_toc"] = False  # the root is the landing page of both languages
     options["use_download_button"] = options["use_repository_button"] = False
     options["launch_buttons"] = {}  # bilingual.launch makes these buttons
     options["show_prev_next"] = True
     options["pygments_light_style"], options["pygments_dark_style"] = "a11y-light", "a11y-dark"
-    config.html_title = config.html_title or config.project
+    config.html_context["default_mode"] = "auto"
 
 
 def _language(app, pagename, templatename, context, doctree) -> None:
     language = language_of(pagename)
     if language is None:
         context["prev"] = context["next"] = None
-        context["theme_extra_footer"] = "".join(
-            f'<div lang="{CODES[code]}">{text}</div>' for code, text in FOOTER.items()
-        )
+        footers = (f'<div lang="{CODES[code]}">{text}</div>' for code, text in FOOTER.items())
+        context["theme_extra_footer"] = "".join(footers)
         return
     context["language"] = CODES[language]
     context["page_language"] = language
@@ -37,15 +37,10 @@ def _language(app, pagename, templatename, context, doctree) -> None:
     home = f"chapters/{language}/index"
     for way in ("prev", "next"):
         step = context.get(way)
-        if step and not _same_language(app, context, step["link"], language):
+        if step and ("/" in step["link"] or step["link"] == "colab.html"):  # leads out of the language's chapters
             context[way] = None
     context["theme_logo"] = {**(context.get("theme_logo") or {}), "text": app.env.titles[home].astext()}
     context["root_doc"] = home  # the title above the sidebar leads to this language's first page
-
-
-def _same_language(app, context, link: str, language: str) -> bool:
-    """Whether a relative link from the page at hand stays in its folder."""
-    return "/" not in link and link != ""
 
 
 def _sidebar(app, pagename, templatename, context, doctree) -> None:
@@ -61,6 +56,15 @@ def _sidebar(app, pagename, templatename, context, doctree) -> None:
             if caption.get_text(strip=True) != NAMES[language]:
                 caption.find_next_sibling("ul").decompose()
             caption.decompose()
+        for link in soup.find_all("a", href=lambda href: href and href.endswith("colab.html")):
+            link.find_parent("li").decompose()  # reached by the button that needs it
         return str(soup)
 
     context["generate_toctree_html"] = one_language
+
+
+def _drop_thebe(app, pagename, templatename, context, doctree) -> None:
+    """Jupyter Book loads sphinx-thebe for every book; its script declares a name twice and asks other hosts."""
+    context["script_files"] = [
+        script for script in context["script_files"] if "thebe" not in f"{script.filename} {script.attributes}".lower()
+    ]

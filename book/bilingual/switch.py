@@ -12,8 +12,7 @@ from bilingual.languages import CODES, NAMES, counterpart, language_of
 
 
 def setup(app) -> None:
-    # before the theme, which drops components that render empty
-    app.connect("html-page-context", _counterpart, priority=100)
+    app.connect("html-page-context", _counterpart)
     app.add_js_file("language-switch.js", loading_method="defer")
     app.add_css_file("course.css")
 

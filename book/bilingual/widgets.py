@@ -40,9 +40,7 @@ def _write(app, exception) -> None:
         module = path.read_text(encoding="utf-8")
         classic, count = re.subn(r"(?m)^export default ", f'window.bnlibWidgets["{name}"] = ', module)
         if count != 1:
-            raise ValueError(
-                f"bnlib/learn/{path.name} has {count} default exports; expected one, at the start of a line"
-            )
+            raise ValueError(f"bnlib/learn/{path.name} has {count} default exports; expected one at a line's start")
         head = "window.bnlibWidgets = window.bnlibWidgets || {};\n"
         (folder / path.name).write_text(f"(() => {{\n{head}{classic}\n}})();\n", encoding="utf-8")
     starter = Path(app.srcdir) / "book" / "course-widgets.js"
