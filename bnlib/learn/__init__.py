@@ -1,0 +1,5 @@
+"""Widgets that teach: live in a notebook's kernel, and in the built page without one."""
+
+from bnlib.learn.normalize import NormalizeBatch
+
+__all__ = ["NormalizeBatch"]

@@ -1,0 +1,129 @@
+"""What tests of the built book share: the book itself, a server for it, and Chromium with its pages under watch."""
+
+import os
+import shutil
+import subprocess
+import sys
+import threading
+from contextlib import contextmanager
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parent.parent
+LANGUAGES = {"en": "en", "zh": "zh-CN"}  # folder below chapters/ -> html lang
+_FLAGS = (
+    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
+    "--disable-component-update --disable-sync"
+).split()
+_MAC = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
+
+
+def chapters() -> list[str]:
+    """The names of the chapters, the same in both languages, from the table of contents."""
+    contents = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
+    files = [chapter["file"] for part in contents["parts"] for chapter in part["chapters"]]
+    names = [file.removeprefix("chapters/en/") for file in files if file.startswith("chapters/en/")]
+    assert [f"chapters/zh/{name}" for name in names] == [file for file in files if file.startswith("chapters/zh/")]
+    return names
+
+
+@pytest.fixture(scope="session")
+def built_book() -> Path:
+    """The folder of the built HTML, brought up to date with warnings as errors."""
+    command = [str(Path(sys.executable).with_name("jupyter-book")), "build", ".", "-W", "-n", "--keep-going"]
+    built = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    if built.returncode:
+        shutil.rmtree(ROOT / "_build" / ".doctrees", ignore_errors=True)  # or the next build would not warn again
+        pytest.fail(f"{' '.join(command)} failed:\n{built.stdout[-3000:]}\n{built.stderr[-3000:]}", pytrace=False)
+    return ROOT / "_build" / "html"
+
+
+class _Quiet(SimpleHTTPRequestHandler):
+    def log_message(self, format, *args):
+        pass
+
+
+@contextmanager
+def serve(folder: Path):
+    """A server on a free port of this machine; gives its address."""
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(_Quiet, directory=str(folder))) as server:
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+@pytest.fixture(scope="session")
+def served_book(built_book):
+    """The address of the built book on a local server."""
+    with serve(built_book) as address:
+        yield address
+
+
+@pytest.fixture(scope="session")
+def file_book(built_book) -> str:
+    """The address of the built book as plain files."""
+    return built_book.as_uri()
+
+
+@pytest.fixture(scope="session")
+def chromium():
+    """A running Chromium: $CHROMIUM, the machine's own, or playwright's."""
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        named = [os.environ.get("CHROMIUM"), _MAC, playwright.chromium.executable_path]
+        found = [shutil.which(name) for name in ("chromium", "chromium-browser", "google-chrome")]
+        candidates = [path for path in (named[0], *found, *named[1:]) if path and Path(path).is_file()]
+        if named[0] and not Path(named[0]).is_file():
+            pytest.fail(f"$CHROMIUM is {named[0]!r}, which is no file; unset it or name a browser", pytrace=False)
+        if not candidates:
+            pytest.skip("no Chromium on this machine: install it (apt install chromium) or set $CHROMIUM to its path")
+        browser = playwright.chromium.launch(executable_path=candidates[0], args=_FLAGS)
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(chromium):
+    """open_page(address, width=1280, dark=False) -> (page, troubles): a fresh page and the list of what went wrong.
+
+    Troubles are console errors, errors of scripts, failed requests and requests to other hosts than the page's own;
+    more are added as they happen.
+    """
+    contexts = []
+
+    def open_(address: str, width: int = 1280, dark: bool = False):
+        context = chromium.new_context(
+            viewport={"width": width, "height": 900},
+            color_scheme="dark" if dark else "light",
+            locale="en-US",
+            accept_downloads=True,
+        )
+        contexts.append(context)
+        page, troubles = context.new_page(), []
+        own = urlsplit(address).netloc
+
+        def on_request(request):
+            parts = urlsplit(request.url)
+            if parts.scheme not in ("data", "blob") and (parts.scheme, parts.netloc) != (urlsplit(address).scheme, own):
+                troubles.append(f"request to another host: {request.url}")
+
+        page.on("request", on_request)
+        page.on("requestfailed", lambda request: troubles.append(f"failed: {request.url}: {request.failure}"))
+        page.on("console", lambda m: troubles.append(f"console: {m.text}") if m.type == "error" else None)
+        page.on("pageerror", lambda error: troubles.append(f"script: {error}"))
+        page.goto(address, wait_until="load")
+        return page, troubles
+
+    yield open_
+    for context in contexts:
+        context.close()
