@@ -22,7 +22,10 @@ STEPS: dict[str, list[list[str]]] = {
         [PY, "tools/chinese.py"],
     ],
     "unit": [[PY, "-m", "pytest", "-q", *[f"--ignore={path}" for path in BROWSER]]],
-    "notebooks": [[PY, "-m", "pytest", "-q", "--nbval", "--nbval-cell-timeout=900", "chapters"]],
+    # a notebook per core, one thread each: both languages train side by side
+    "notebooks": [
+        [PY, "-m", "pytest", "-q", "-n", "2", "--dist", "loadfile", "--nbval", "--nbval-cell-timeout=900", "chapters"]
+    ],
     "book": [[PY, "tools/book.py", "--strict"]],
     "browser": [[PY, "-m", "pytest", "-q", *BROWSER]],
 }
@@ -36,7 +39,7 @@ def main(names: list[str]) -> int:
     results = []
     with tempfile.TemporaryDirectory() as folder:
         skips = Path(folder) / "skipped"
-        environment = {**os.environ, "BNLIB_SKIPPED": str(skips)}
+        environment = {**os.environ, "BNLIB_SKIPPED": str(skips), "OMP_NUM_THREADS": "1"}
         for name in names or STEPS:
             print(f"\n== {name}", flush=True)
             start = time.perf_counter()

@@ -30,7 +30,9 @@ RULES = {
 }
 HAN = r"[\u4e00-\u9fff]"
 SPACED = re.compile(rf"{HAN} +[A-Za-z0-9$`]|[A-Za-z0-9$`] +{HAN}")
-NOT_PROSE = re.compile(r"```.*?```|\$\$.*?\$\$|\$[^$\n]*\$|`[^`\n]*`|<[^>]*>|\]\([^)]*\)|https?://\S+", re.S)
+NOT_PROSE = re.compile(
+    r"\([^()（）]*\)|```.*?```|\$\$.*?\$\$|\$[^$\n]*\$|`[^`\n]*`|<[^>]*>|\]\([^)]*\)|https?://\S+", re.S
+)
 
 
 def main() -> int:

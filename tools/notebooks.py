@@ -79,7 +79,10 @@ def _kept(outputs: list[nbformat.NotebookNode]) -> list[nbformat.NotebookNode]:
         if "data" in output:
             if output.data.pop("application/vnd.jupyter.widget-view+json", None) and "text/html" not in output.data:
                 continue  # a progress bar: nothing of it stays
-        kept.append(output)
+        if output.output_type == "stream" and kept and kept[-1].output_type == "stream":
+            kept[-1].text += output.text  # how a kernel cuts its stream into messages is chance
+        else:
+            kept.append(output)
     return kept
 
 

@@ -38,6 +38,8 @@ html[data-theme="dark"] .bnlib-normalize, body[data-jp-theme-light="false"] .bnl
 export default {
   render({ model, el }) {
     const say = model.get("strings");
+    if (!(model.get("eps") > 0)) model.set("eps", 1e-5); // a link may hold anything
+    if (!(model.get("moving_var") >= 0)) model.set("moving_var", 1);
     const start = snapshot(model);
     const width = el.clientWidth > 0 && el.clientWidth < 480 ? 340 : 600; // drawn smaller on a phone, not shrunk
     const right = width - LEFT;

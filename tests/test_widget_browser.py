@@ -1,0 +1,142 @@
+"""The widget in the built page, moved as a reader moves it: mouse, finger, keyboard; both modes; both languages."""
+
+import json
+from urllib.parse import quote
+
+import pytest
+import torch
+from torch.nn import functional as F
+
+SAMPLES = [-4.0, -1.0, 0.5, 2.0, 5.0]
+PAGES = {language: f"chapters/{language}/02_formulas.html" for language in ("en", "zh")}
+
+
+def outputs(page) -> list[float]:
+    return [float(out.get_attribute("data-output")) for out in page.locator(".bnlib-normalize .out").all()]
+
+
+def moved(before: list[float], after: list[float]) -> list[bool]:
+    return [abs(a - b) > 1e-5 for a, b in zip(before, after, strict=True)]
+
+
+def centre(knob) -> tuple[float, float]:
+    box = knob.bounding_box()
+    return box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+
+
+def drag(page, number: int, by: float) -> None:
+    knob = page.locator(".bnlib-normalize .knob").nth(number - 1)
+    knob.scroll_into_view_if_needed()
+    x, y = centre(knob)
+    page.mouse.move(x, y)
+    page.mouse.down()
+    page.mouse.move(x + by, y, steps=4)
+    page.mouse.up()
+
+
+def predict(page) -> None:
+    page.locator(".bnlib-normalize input[value=prediction]").check()
+
+
+@pytest.fixture(params=["served_book", "file_book"])
+def book(request) -> str:
+    return request.getfixturevalue(request.param)
+
+
+@pytest.mark.parametrize("language", PAGES)
+def test_mouse_moves_all_outputs_in_training_and_one_in_prediction(book, open_page, language):
+    page, troubles = open_page(f"{book}/{PAGES[language]}")
+    before = outputs(page)
+    drag(page, 5, -60)
+    assert moved(before, outputs(page)) == [True] * 5
+    page.locator(".bnlib-normalize .reset").click()
+    assert outputs(page) == before
+    predict(page)
+    before = outputs(page)
+    drag(page, 5, -60)
+    assert moved(before, outputs(page)) == [False] * 4 + [True]
+    said = page.locator(".bnlib-normalize .readout").text_content()
+    assert ("sample 5" if language == "en" else "样本5") in said
+    assert troubles == []
+
+
+@pytest.mark.parametrize("mode", ["training", "prediction"])
+def test_numbers_are_torchs(served_book, open_page, mode):
+    setting = {"mode": mode, "gamma": 1.5, "beta": -0.5, "eps": 0.1, "samples": [-4.0, 0.25, 3.0]}
+    page, troubles = open_page(f"{served_book}/{PAGES['en']}?normalize={quote(json.dumps(setting))}")
+    x = torch.tensor(setting["samples"]).double().view(-1, 1)
+    moving = torch.tensor([0.0]).double(), torch.tensor([4.0]).double()
+    parameters = torch.tensor([1.5]).double(), torch.tensor([-0.5]).double()
+    truth = F.batch_norm(x, *moving, *parameters, training=mode == "training", eps=0.1)
+    torch.testing.assert_close(torch.tensor(outputs(page)).double(), truth.view(-1), rtol=0, atol=1e-6)
+    assert troubles == []
+
+
+def test_keyboard(served_book, open_page):
+    page, troubles = open_page(f"{served_book}/{PAGES['en']}")
+    knob = page.locator(".bnlib-normalize .knob").nth(1)
+    knob.focus()
+    before = outputs(page)
+    page.keyboard.press("ArrowRight")
+    assert all(moved(before, outputs(page)))
+    assert page.locator(".bnlib-normalize .knob").nth(1).get_attribute("aria-valuenow") == "-0.9"
+    page.keyboard.press("End")  # the focus stays on the moved point
+    assert page.locator(".bnlib-normalize .knob").nth(1).get_attribute("aria-valuenow") == "10.0"
+    assert troubles == []
+
+
+def test_finger_on_a_phone_in_the_dark(served_book, chromium):
+    context = chromium.new_context(viewport={"width": 390, "height": 844}, has_touch=True, color_scheme="dark")
+    page = context.new_page()
+    page.goto(f"{served_book}/{PAGES['zh']}")
+    knob = page.locator(".bnlib-normalize .knob").nth(4)
+    knob.scroll_into_view_if_needed()
+    x, y = centre(knob)
+    before = outputs(page)
+    touch = context.new_cdp_session(page)
+    for kind, at in (("touchStart", x), ("touchMove", x - 30), ("touchMove", x - 60), ("touchEnd", None)):
+        points = [] if at is None else [{"x": at, "y": y}]
+        touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+    assert all(moved(before, outputs(page)))
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    ground = page.locator(".bnlib-normalize").evaluate("node => getComputedStyle(node).backgroundColor")
+    assert ground == "rgb(22, 25, 29)"
+    context.close()
+
+
+def test_the_address_carries_a_setting(served_book, open_page):
+    page, troubles = open_page(f"{served_book}/{PAGES['en']}")
+    predict(page)
+    drag(page, 1, 40)
+    there = outputs(page)
+    page.locator(".bnlib-widget-link").click()
+    again, more = open_page(page.url)
+    assert outputs(again) == there and "normalize=" in page.url
+    assert troubles == [] and more == []
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "{",
+        '{"samples": []}',
+        '{"samples": ["x"]}',
+        '{"mode": 3}',
+        '{"eps": "0"}',
+        '{"eps": 0, "moving_var": -1}',
+        "null",
+    ],
+)
+def test_a_broken_setting_is_left_aside(served_book, open_page, wrong):
+    page, troubles = open_page(f"{served_book}/{PAGES['en']}?normalize={quote(wrong)}")
+    found = outputs(page)
+    assert len(found) == len(SAMPLES) and found == found  # nan is unequal to itself
+    assert troubles == []
+
+
+def test_without_scripts_a_picture_stays(served_book, chromium):
+    context = chromium.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"{served_book}/{PAGES['en']}")
+    assert page.locator(".bnlib-widget svg[role=img]").is_visible()
+    context.close()
