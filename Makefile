@@ -3,20 +3,22 @@
 # make run     execute the notebooks, store their outputs  make configure  write the repository's address
 # make clean   remove what was built (not .venv)
 
-PYTHON3 := $(or $(PYTHON),python3)
+# whichever Python runs; tools/environment.py looks for one of a fitting version, $PYTHON alone if it is set
+PYTHON3 := $(or $(shell for p in $(PYTHON) python3 python3.13 python3.12 python3.11; do \
+	$$p -c "" 2>/dev/null && echo $$p && break; done),python3)
 IN_VENV := .venv/bin/python
 PORT ?= 8000
 
 .PHONY: help book serve test lint run configure clean book-environment full-environment
 
 help:
-	@sed -n 's/^# //p' Makefile
+	@sed -n 's/^# make/make/p' Makefile
 
 book: book-environment
 	@$(IN_VENV) tools/book.py
 
 serve:
-	@$(PYTHON3) tools/serve.py $(PORT)
+	@$(or $(wildcard $(IN_VENV)),$(PYTHON3)) tools/serve.py $(PORT)
 
 test: full-environment
 	@$(IN_VENV) tools/check.py

@@ -105,8 +105,8 @@ def open_page(chromium):
         context = chromium.new_context(
             viewport={"width": width, "height": 900},
             color_scheme="dark" if dark else "light",
+            reduced_motion="reduce",  # no smooth scrolling to wait for
             locale="en-US",
-            accept_downloads=True,
         )
         contexts.append(context)
         page, troubles = context.new_page(), []
@@ -117,8 +117,12 @@ def open_page(chromium):
             if parts.scheme not in ("data", "blob") and (parts.scheme, parts.netloc) != (urlsplit(address).scheme, own):
                 troubles.append(f"request to another host: {request.url}")
 
+        def on_failure(request):
+            if not (request.is_navigation_request() and request.failure == "net::ERR_ABORTED"):  # a download began
+                troubles.append(f"failed: {request.url}: {request.failure}")
+
         page.on("request", on_request)
-        page.on("requestfailed", lambda request: troubles.append(f"failed: {request.url}: {request.failure}"))
+        page.on("requestfailed", on_failure)
         page.on("console", lambda m: troubles.append(f"console: {m.text}") if m.type == "error" else None)
         page.on("pageerror", lambda error: troubles.append(f"script: {error}"))
         page.goto(address, wait_until="load")

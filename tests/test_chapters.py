@@ -109,6 +109,10 @@ class TestEachNotebook:
                 assert following and LIVE not in following["metadata"].get("tags", []), cell["id"]
                 assert "assert " in source(following) and following["outputs"], cell["id"]
 
+    def test_no_cell_escapes_the_comparison_by_another_tag(self, language, name):
+        tags = {tag for cell in cells(language, name) for tag in cell["metadata"].get("tags", [])}
+        assert tags <= {LIVE, "long-cell"}
+
     def test_no_directive_shows_and_links_lead_somewhere(self, language, name):
         text = "\n".join(markdown(language, name))
         assert not re.search(r"(?m)^(:::|```\{)|\{(ref|doc|eq|cite|numref)\}`", text)

@@ -117,6 +117,13 @@ class TestNotebooks:
         assert done.returncode == 1 and "cell cell-1: ZeroDivisionError" in done.stderr
         assert path.read_bytes() == before and [p.name for p in tmp_path.iterdir()] == ["small.ipynb"]
 
+    def test_a_kernel_that_dies_is_named_too(self, tmp_path):
+        path = self.write(tmp_path, "print(1)", "import os\nos._exit(3)")
+        before = path.read_bytes()
+        done = self.execute(path)
+        assert done.returncode == 1 and "cell cell-1: DeadKernelError" in done.stderr
+        assert "Traceback" not in done.stderr and path.read_bytes() == before
+
     def test_no_such_notebook(self, tmp_path):
         done = self.execute(tmp_path / "none.ipynb")
         assert done.returncode == 2 and "no notebook" in one_sentence(done.stderr)

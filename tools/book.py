@@ -1,5 +1,6 @@
 """Build the book into _build/html from the stored outputs: `book.py [--strict]` (warnings are errors)."""
 
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -12,6 +13,7 @@ def main(words: list[str]) -> int:
     command = [str(Path(sys.executable).with_name("jupyter-book")), "build", ".", "--quiet", *strict]
     built = subprocess.run(command, cwd=ROOT, check=False)
     if built.returncode != 0:
+        shutil.rmtree(ROOT / "_build" / ".doctrees", ignore_errors=True)  # or the next build would not warn again
         print("The book was not built; the lines above say why.", file=sys.stderr)
         return 1
     page = ROOT / "_build" / "html" / "index.html"

@@ -15,7 +15,7 @@ import sys
 import tempfile
 
 OLDEST, NEWEST = (3, 11), (3, 13)
-ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+ROOT = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
 VENV = os.path.join(ROOT, ".venv")
 PYTHON = os.path.join(VENV, "bin", "python")
 CPU_INDEX = "https://download.pytorch.org/whl/cpu"  # PyTorch's own address for builds without CUDA
@@ -25,12 +25,11 @@ def main(words):
     if len(words) != 1 or words[0] not in ("book", "full"):
         sys.exit("usage: python3 tools/environment.py {book,full}")
     profile = words[0]
-    wanted = fingerprint(profile)
-    if stamp(profile) == wanted and works(PYTHON):
+    if stamp(profile) == fingerprint(profile) and fits(version_of(PYTHON)):
         return
     if not works(PYTHON):
         make_venv(find_python())
-    if profile == "full" and not imports("torch"):
+    if profile == "full":
         install_torch()
     # the project itself goes in from its folder: pip reads "-e ." in the file relative to where it runs
     pip("install", "-r", requirements(profile))
@@ -44,8 +43,8 @@ def requirements(profile):
 
 
 def fingerprint(profile):
-    """A hash of everything that decides what is installed."""
-    found = hashlib.sha256()
+    """A hash of everything that decides what is installed, and where: a moved .venv holds commands that don't run."""
+    found = hashlib.sha256(VENV.encode())
     names = ["book/requirements.txt"] + (["requirements.txt", "pyproject.toml"] if profile == "full" else [])
     for name in names:
         with open(os.path.join(ROOT, name), "rb") as file:
@@ -72,7 +71,7 @@ def find_python():
     seen = []
     for name in names:
         version = version_of(name)
-        if version and OLDEST <= version[:2] <= NEWEST:
+        if fits(version):
             return name
         seen.append("{} is {}".format(name, ".".join(map(str, version))) if version else f"{name} is not there")
     sys.exit(
@@ -92,35 +91,42 @@ def version_of(name):
     return tuple(int(part) for part in text.decode().split("."))
 
 
+def fits(version):
+    return version is not None and OLDEST <= version[:2] <= NEWEST
+
+
 def works(python):
-    """Whether an interpreter of a fitting version runs there and has pip."""
-    version = version_of(python)
-    if not version or not OLDEST <= version[:2] <= NEWEST:
+    """Whether an interpreter of a fitting version runs there and has a pip that was installed at this place."""
+    if not fits(version_of(python)) or not quiet([python, "-m", "pip", "--version"]):
         return False
-    return (
-        subprocess.call([python, "-m", "pip", "--version"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) == 0
-    )
+    script = os.path.join(VENV, "bin", "pip")
+    if not os.path.exists(script):
+        return False
+    with open(script, "rb") as file:
+        return os.path.join(VENV, "bin", "").encode() in file.read(4096)
 
 
-def imports(name):
-    code = f"import importlib.util, sys; sys.exit(importlib.util.find_spec({name!r}) is None)"
-    return subprocess.call([PYTHON, "-c", code]) == 0
+def quiet(command, folder=ROOT):
+    """Run a command without its words: whether it is there and succeeded."""
+    try:
+        return subprocess.call(command, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) == 0
+    except OSError:
+        return False
 
 
 def make_venv(python):
     """A fresh .venv with pip in it, also where the distribution split ensurepip off (Debian's python3-venv)."""
     say("making .venv with " + python)
     shutil.rmtree(VENV, ignore_errors=True)
-    if subprocess.call([python, "-c", "import ensurepip"], stderr=subprocess.DEVNULL) == 0:
-        subprocess.check_call([python, "-m", "venv", VENV])
+    if quiet([python, "-m", "venv", VENV]) and works(PYTHON):
         return
-    subprocess.check_call([python, "-m", "venv", "--without-pip", VENV])
-    if pip_from_debian():
+    shutil.rmtree(VENV, ignore_errors=True)
+    if quiet([python, "-m", "venv", "--without-pip", VENV]) and pip_from_debian():
         return
     shutil.rmtree(VENV, ignore_errors=True)
     sys.exit(
-        f"{python} can make no virtual environment: its modules venv and ensurepip are not installed. Install them "
-        "(Debian, Ubuntu: apt install python3-venv), then run the command again."
+        f"{python} could make no virtual environment in {VENV}: the folder can't be written, the disk is full, or its "
+        "modules venv and ensurepip are missing (Debian, Ubuntu: apt install python3-venv). Mend that and run it again."
     )
 
 
@@ -129,22 +135,21 @@ def pip_from_debian():
     if not (shutil.which("apt-get") and shutil.which("dpkg")):
         return False
     with tempfile.TemporaryDirectory() as folder:
-        quiet = {"cwd": folder, "stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        if subprocess.call(["apt-get", "download", "python3-pip-whl"], **quiet) != 0:
+        if not quiet(["apt-get", "download", "python3-pip-whl"], folder):
             return False
         for package in glob.glob(os.path.join(folder, "*.deb")):
-            if subprocess.call(["dpkg", "-x", package, folder], **quiet) != 0:
-                return False
+            quiet(["dpkg", "-x", package, folder])
         wheels = glob.glob(os.path.join(folder, "usr/share/python-wheels/pip-*.whl"))
-        if not wheels:
-            return False
-        command = [PYTHON, os.path.join(wheels[0], "pip"), "install", "--quiet", "--no-index", wheels[0]]
-        return subprocess.call(command) == 0
+        return bool(wheels) and quiet([PYTHON, os.path.join(wheels[0], "pip"), "install", "--no-index", wheels[0]])
 
 
 def install_torch():
     """torch as pinned; its CPU build on a Linux machine without an NVIDIA GPU, a tenth of the CUDA build's size."""
-    pin = next(line.strip() for line in open(requirements("full")) if line.startswith("torch=="))
+    with open(requirements("full"), encoding="utf-8") as file:
+        pin = next(line.strip() for line in file if line.startswith("torch=="))
+    code = "import importlib.metadata as m, sys; sys.exit(m.version('torch').split('+')[0] != sys.argv[1])"
+    if quiet([PYTHON, "-c", code, pin.split("==")[1]]):
+        return
     if platform.system() != "Linux" or has_gpu():
         pip("install", pin)
     elif not (try_pip("install", pin + "+cpu") or try_pip("install", "--index-url", CPU_INDEX, pin + "+cpu")):
@@ -153,12 +158,7 @@ def install_torch():
 
 
 def has_gpu():
-    if os.path.isdir("/proc/driver/nvidia/gpus"):
-        return True
-    try:
-        return subprocess.call(["nvidia-smi", "-L"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) == 0
-    except OSError:
-        return False
+    return os.path.isdir("/proc/driver/nvidia/gpus") or quiet(["nvidia-smi", "-L"])
 
 
 def try_pip(*words):

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import nbformat
 from nbclient import NotebookClient
-from nbclient.exceptions import CellExecutionError
+from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
 ROOT = Path(__file__).resolve().parent.parent
 LIVE = "nbval-ignore-output"
@@ -37,6 +37,7 @@ def main(names: list[str]) -> int:
 def run(path: Path) -> bool:
     """Execute one notebook from its own folder and replace the file; on an error print it and change nothing."""
     notebook = nbformat.read(path, as_version=4)
+    reached = []
     client = NotebookClient(
         notebook,
         timeout=1200,
@@ -44,14 +45,16 @@ def run(path: Path) -> bool:
         record_timing=False,
         store_widget_state=False,
         resources={"metadata": {"path": str(path.parent)}},
+        on_cell_start=lambda cell, cell_index: reached.append(cell.id),
     )
     print(f"running {path}", flush=True)
     try:
         client.execute()
     except CellExecutionError as error:
-        number = next((i for i, cell in enumerate(notebook.cells) if _has_error(cell)), None)
-        cell = notebook.cells[number].id if number is not None else "?"
-        print(f"{path}, cell {cell}: {error.ename}: {error.evalue}\n{error.traceback}", file=sys.stderr)
+        print(f"{path}, cell {reached[-1]}: {error.ename}: {error.evalue}\n{error.traceback}", file=sys.stderr)
+        return False
+    except (CellTimeoutError, DeadKernelError) as error:
+        print(f"{path}, cell {reached[-1]}: {type(error).__name__}: {error}", file=sys.stderr)
         return False
     notebook.metadata = nbformat.from_dict(METADATA)
     for cell in notebook.cells:
@@ -63,10 +66,6 @@ def run(path: Path) -> bool:
     draft.write_text(nbformat.writes(notebook).rstrip("\n") + "\n", encoding="utf-8")
     os.replace(draft, path)
     return True
-
-
-def _has_error(cell: nbformat.NotebookNode) -> bool:
-    return any(output.output_type == "error" for output in cell.get("outputs", []))
 
 
 def _kept(outputs: list[nbformat.NotebookNode]) -> list[nbformat.NotebookNode]:

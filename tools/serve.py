@@ -18,7 +18,7 @@ class Quiet(SimpleHTTPRequestHandler):
 
 def main(words):
     port = words[0] if words else "8000"
-    if not (port.isdigit() and 1 <= int(port) <= 65535):
+    if not (port.isdecimal() and 1 <= int(port) <= 65535):
         sys.exit(f"{port!r} is no port; expected a number from 1 to 65535, as in: make serve PORT=8001")
     if not (BOOK / "index.html").is_file():
         sys.exit("There is no book in _build/html yet; build it first with: make book")

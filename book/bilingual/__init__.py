@@ -1,13 +1,28 @@
 """The Sphinx extension that makes one build a bilingual, offline book.
 
-Each module is one idea and connects its own events: the language of a page, the switch to its counterpart, search in
-both languages, mathematics from local files, launch and download buttons, widgets without a kernel.
+Each module is one idea and connects its own events: theme strings, what surrounds a page, the switch to its
+counterpart, search in both languages, mathematics from local files, launch buttons, downloads, widgets without a
+kernel.
 """
 
-from bilingual import launch, mathematics, pages, search, switch, translations, widgets
+import hashlib
+from pathlib import Path
+
+from bilingual import downloads, launch, mathematics, pages, search, switch, translations, widgets
 
 
 def setup(app):
-    for module in (translations, pages, switch, search, mathematics, launch, widgets):
+    app.add_config_value("bilingual_digest", "", "env")
+    app.connect("config-inited", _notice_changes)
+    for module in (translations, pages, switch, search, mathematics, launch, downloads, widgets):
         module.setup(app)
     return {"version": "1", "parallel_read_safe": False, "parallel_write_safe": False}
+
+
+def _notice_changes(app, config) -> None:
+    """Build everything again when something below book/ has changed: Sphinx looks at the pages alone."""
+    digest = hashlib.sha256()
+    for path in sorted(Path(__file__).parent.parent.rglob("*")):
+        if path.suffix in (".py", ".html", ".css", ".js", ".svg"):
+            digest.update(path.name.encode() + path.read_bytes())
+    config.bilingual_digest = digest.hexdigest()

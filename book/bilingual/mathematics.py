@@ -4,8 +4,11 @@ import shutil
 from importlib.util import find_spec
 from pathlib import Path
 
-_SCRIPT = "tex-mml-chtml.js"
-_FONTS = "output/chtml/fonts/woff-v2"
+_PARTS = (
+    "tex-mml-chtml.js",
+    "input/tex/extensions",  # loaded when a formula first uses one of their macros, as \boldsymbol does
+    "output/chtml/fonts/woff-v2",
+)
 
 
 def setup(app) -> None:
@@ -14,10 +17,9 @@ def setup(app) -> None:
 
 
 def _configure(app, config) -> None:
-    config.mathjax_path = f"mathjax/{_SCRIPT}"
+    config.mathjax_path = f"mathjax/{_PARTS[0]}"
     config.mathjax_options = {"defer": "defer"}
     config.mathjax3_config = {
-        "tex": {"macros": {}},
         "options": {
             "ignoreHtmlClass": "tex2jax_ignore|mathjax_ignore",
             "processHtmlClass": "tex2jax_process|mathjax_process|math|output_area",
@@ -31,6 +33,9 @@ def _copy(app, exception) -> None:
         return
     source = Path(find_spec("sphinx-mathjax-offline").submodule_search_locations[0]) / "static" / "mathjax"
     target = Path(app.outdir) / "_static" / "mathjax"
-    target.mkdir(parents=True, exist_ok=True)
-    shutil.copy2(source / _SCRIPT, target / _SCRIPT)
-    shutil.copytree(source / _FONTS, target / _FONTS, dirs_exist_ok=True)
+    for part in _PARTS:
+        (target / part).parent.mkdir(parents=True, exist_ok=True)
+        if (source / part).is_dir():
+            shutil.copytree(source / part, target / part, dirs_exist_ok=True)
+        else:
+            shutil.copy2(source / part, target / part)

@@ -1,15 +1,18 @@
 """What surrounds the text of a page, in its language: html lang, sidebar, previous and next, footer."""
 
 from bs4 import BeautifulSoup
+from docutils import nodes
 
-from bilingual.languages import CODES, FOOTER, NAMES, language_of
+from bilingual.languages import CODES, DEFAULT, FOOTER, NAMES, language_of
+
+_PICTURE = {"en": "Figure drawn by the code above", "zh": "上面的代码画出的图"}
 
 
 def setup(app) -> None:
+    app.connect("doctree-resolved", _alternative_text)
     app.connect("config-inited", _theme_options)
     app.connect("html-page-context", _language, priority=400)
     app.connect("html-page-context", _sidebar, priority=900)  # after the theme has put its function there
-    app.connect("html-page-context", _drop_thebe, priority=900)
 
 
 def _theme_options(app, config) -> None:
@@ -19,6 +22,7 @@ def _theme_options(app, config) -> None:
     options["use_download_button"] = options["use_repository_button"] = False
     options["launch_buttons"] = {}  # bilingual.launch makes these buttons
     options["show_prev_next"] = True
+    options["footer_content_items"] = ["extra-footer.html"]
     options["pygments_light_style"], options["pygments_dark_style"] = "a11y-light", "a11y-dark"
     config.html_context["default_mode"] = "auto"
 
@@ -37,10 +41,19 @@ def _language(app, pagename, templatename, context, doctree) -> None:
     home = f"chapters/{language}/index"
     for way in ("prev", "next"):
         step = context.get(way)
-        if step and ("/" in step["link"] or step["link"] == "colab.html"):  # leads out of the language's chapters
+        if step and "/" in step["link"]:  # leads out of the language's folder
             context[way] = None
-    context["theme_logo"] = {**(context.get("theme_logo") or {}), "text": app.env.titles[home].astext()}
+    title = app.env.titles[home].astext()
+    context["theme_logo"] = {**(context.get("theme_logo") or {}), "text": title}
+    context["docstitle"] = title
     context["root_doc"] = home  # the title above the sidebar leads to this language's first page
+
+
+def _alternative_text(app, doctree, docname) -> None:
+    """A figure of a cell that brings no description says where it comes from, not the name of its file."""
+    for image in doctree.findall(nodes.image):
+        if not image.get("alt"):
+            image["alt"] = _PICTURE[language_of(docname) or DEFAULT]
 
 
 def _sidebar(app, pagename, templatename, context, doctree) -> None:
@@ -56,15 +69,6 @@ def _sidebar(app, pagename, templatename, context, doctree) -> None:
             if caption.get_text(strip=True) != NAMES[language]:
                 caption.find_next_sibling("ul").decompose()
             caption.decompose()
-        for link in soup.find_all("a", href=lambda href: href and href.endswith("colab.html")):
-            link.find_parent("li").decompose()  # reached by the button that needs it
         return str(soup)
 
     context["generate_toctree_html"] = one_language
-
-
-def _drop_thebe(app, pagename, templatename, context, doctree) -> None:
-    """Jupyter Book loads sphinx-thebe for every book; its script declares a name twice and asks other hosts."""
-    context["script_files"] = [
-        script for script in context["script_files"] if "thebe" not in f"{script.filename} {script.attributes}".lower()
-    ]

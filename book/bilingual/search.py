@@ -1,8 +1,8 @@
-"""Search for both languages in one index: English words by their stems, Chinese by pairs of characters.
+"""Search for both languages in one index: English words by their stems, Chinese by characters and their pairs.
 
-Chinese has no spaces, and a dictionary's word boundaries miss terms such as 归一 or 移动平均; every pair of
-neighbouring characters finds any word of two or more. The same splitting runs here on the text and in the browser on
-the query.
+Chinese has no spaces, and a dictionary's word boundaries miss terms such as 归一 or 移动平均; pairs of neighbouring
+characters find any word of two or more. The text is split here, the query in the browser (js_splitter_code): both give
+the same words, but single characters of a longer run are indexed without being asked for.
 """
 
 import re
@@ -11,11 +11,11 @@ from sphinx.search import languages
 from sphinx.search.en import SearchEnglish
 
 _HAN = r"\u3400-\u4dbf\u4e00-\u9fff"
-_TOKENS = re.compile(rf"[{_HAN}]+|[^\W{_HAN}]+")
+_RUNS = re.compile(rf"[{_HAN}]+|[^\W{_HAN}]+")
 
 
 class BilingualSearch(SearchEnglish):
-    """Sphinx' English search, with Chinese runs of text as character pairs."""
+    """Sphinx' English search, with runs of Chinese characters as pairs."""
 
     js_splitter_code = """
 function splitQuery(query) {
@@ -32,11 +32,12 @@ function splitQuery(query) {
 
     def split(self, input: str) -> list[str]:
         words = []
-        for run in _TOKENS.findall(input):
-            if len(run) == 1 or not re.match(f"[{_HAN}]", run):
-                words.append(run)
-            else:
+        for run in _RUNS.findall(input):
+            if re.match(f"[{_HAN}]", run):
+                words.extend(run)
                 words.extend(run[i : i + 2] for i in range(len(run) - 1))
+            else:
+                words.append(run)
         return words
 
     def stem(self, word: str) -> str:

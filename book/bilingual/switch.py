@@ -1,34 +1,52 @@
 """The switch to the same page and section in the other language.
 
 Sections come in the same order in both languages, so the n-th section here is the n-th there; the pairs of their
-anchors are written into the link, and a script adds the right one to it.
+anchors are written into the link, and a script adds the right one to it. This also works on pages opened from files.
 """
 
 import json
 
 from docutils import nodes
+from sphinx.util import logging
 
-from bilingual.languages import CODES, NAMES, counterpart, language_of
+from bilingual.languages import CODES, DEFAULT, NAMES, counterpart, language_of
+
+_HINTS = {"en": "This page in English", "zh": "本页的中文版"}
+_log = logging.getLogger(__name__)
 
 
 def setup(app) -> None:
-    app.connect("html-page-context", _counterpart)
+    app.connect("env-get-outdated", _pairs)
+    app.connect("html-page-context", _switch)
     app.add_js_file("language-switch.js", loading_method="defer")
     app.add_css_file("course.css")
 
 
-def _counterpart(app, pagename, templatename, context, doctree) -> None:
+def _pairs(app, env, added, changed, removed) -> list[str]:
+    """A page holds its counterpart's anchors, so it is written again when its counterpart changes."""
+    return [other for name in added | changed | removed if (other := counterpart(name)) in env.found_docs]
+
+
+def _switch(app, pagename, templatename, context, doctree) -> None:
+    """Set `switch` (the link in the header) and `alternates` (the hreflang links in the head)."""
     other = counterpart(pagename)
-    if other is None or other not in app.env.found_docs:
-        context["switch"] = None
+    if other is None:
+        pages = [f"chapters/{language}/index" for language in CODES] if pagename == app.config.root_doc else []
+        context["alternates"] = [(CODES[language_of(name)], context["pathto"](name)) for name in pages]
         return
-    language = language_of(other)
+    if other not in app.env.found_docs:
+        _log.warning("%s has no counterpart %s in the other language", pagename, other, location=pagename)
+        return
     here, there = (_anchors(app, name) for name in (pagename, other))
+    if len(here) != len(there) and language_of(pagename) == DEFAULT:
+        counts = f"{pagename} has {len(here)} sections and {other} has {len(there)}"
+        _log.warning("%s; both need the same ones in the same order", counts, location=pagename)
+    language = language_of(other)
     context["switch"] = {
         "url": context["pathto"](other),
         "lang": CODES[language],
         "name": NAMES[language],
-        "hint": {"en": "This page in English", "zh": "本页的中文版"}[language],
+        "hint": _HINTS[language],
         "anchors": json.dumps(dict(zip(here, there, strict=False)), ensure_ascii=False),
     }
     context["alternates"] = [(CODES[language_of(name)], context["pathto"](name)) for name in sorted((pagename, other))]

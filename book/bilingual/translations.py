@@ -10,7 +10,6 @@ from pathlib import Path
 import pydata_sphinx_theme
 import sphinx
 import sphinx_book_theme
-import sphinx_togglebutton
 from sphinx import locale
 
 from bilingual.languages import DEFAULT, THEME_STRINGS, language_of
@@ -18,7 +17,6 @@ from bilingual.languages import DEFAULT, THEME_STRINGS, language_of
 _CATALOGS = {
     "sphinx": [Path(pydata_sphinx_theme.__file__).parent / "locale", Path(sphinx.__file__).parent / "locale"],
     "booktheme": [sphinx_book_theme.get_html_theme_path() / "static" / "locales"],
-    "togglebutton": [Path(sphinx_togglebutton.__file__).parent / "translations"],
 }
 _LOCALES = {"en": "en", "zh": "zh_CN"}
 

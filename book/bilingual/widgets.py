@@ -5,10 +5,14 @@ window.bnlibWidgets.NAME; course-widgets.js then draws every stored widget with 
 """
 
 import re
+import shutil
 from pathlib import Path
 
-_STORED = re.compile(r'<div class="bnlib-widget"[^>]* data-widget="([a-z_]+)"')
-_SCRIPTS = "widgets"
+from sphinx.errors import ExtensionError
+
+_STORED = re.compile(r'<div class="bnlib-widget"[^>]*? data-widget="([a-z0-9_]+)"')
+_FOLDER = "widgets"
+_STARTER = "course-widgets.js"  # book/course-widgets.js: finds the stored widgets and draws them
 
 
 def setup(app) -> None:
@@ -16,33 +20,44 @@ def setup(app) -> None:
     app.connect("build-finished", _write)
 
 
-def _modules(app) -> dict[str, Path]:
-    return {path.stem: path for path in sorted((Path(app.srcdir) / "bnlib" / "learn").glob("*.js"))}
+def _module(app, name: str) -> Path:
+    return Path(app.srcdir) / "bnlib" / "learn" / f"{name}.js"
+
+
+def _starter(app) -> Path:
+    return Path(app.srcdir) / "book" / _STARTER
 
 
 def _scripts(app, pagename, templatename, context, doctree) -> None:
+    """Load the widgets of this page, then what brings them to life."""
     names = sorted(set(_STORED.findall(context.get("body") or "")))
-    missing = [name for name in names if name not in _modules(app)]
-    if missing:
-        raise FileNotFoundError(f"{pagename} holds a widget {missing[0]!r}, but bnlib/learn/{missing[0]}.js is missing")
+    if not names:
+        return
+    for path in [*(_module(app, name) for name in names), _starter(app)]:
+        if not path.is_file():
+            raise ExtensionError(f"{pagename} holds the widgets {', '.join(names)}, but there is no {path}")
     for name in names:
-        app.add_js_file(f"{_SCRIPTS}/{name}.js", loading_method="defer")
-    if names:
-        app.add_js_file(f"{_SCRIPTS}/course-widgets.js", loading_method="defer", priority=900)
+        app.add_js_file(f"{_FOLDER}/{name}.js", loading_method="defer")
+    app.add_js_file(f"{_FOLDER}/{_STARTER}", loading_method="defer", priority=900)
 
 
 def _write(app, exception) -> None:
     if exception is not None or app.builder.format != "html":
         return
-    folder = Path(app.outdir) / "_static" / _SCRIPTS
+    folder = Path(app.outdir) / "_static" / _FOLDER
     folder.mkdir(parents=True, exist_ok=True)
-    for name, path in _modules(app).items():
-        module = path.read_text(encoding="utf-8")
-        classic, count = re.subn(r"(?m)^export default ", f'window.bnlibWidgets["{name}"] = ', module)
-        if count != 1:
-            raise ValueError(f"bnlib/learn/{path.name} has {count} default exports; expected one at a line's start")
-        head = "window.bnlibWidgets = window.bnlibWidgets || {};\n"
-        (folder / path.name).write_text(f"(() => {{\n{head}{classic}\n}})();\n", encoding="utf-8")
-    starter = Path(app.srcdir) / "book" / "course-widgets.js"
-    if starter.is_file():
-        (folder / starter.name).write_text(starter.read_text(encoding="utf-8"), encoding="utf-8")
+    for path in sorted(_module(app, "*").parent.glob("*.js")):
+        (folder / path.name).write_text(classic_script(path.stem, path.read_text(encoding="utf-8")), encoding="utf-8")
+    if _starter(app).is_file():
+        shutil.copyfile(_starter(app), folder / _STARTER)
+
+
+def classic_script(name: str, module: str) -> str:
+    """A module with one `export default` and no imports, as a script that any page can load."""
+    body, count = re.subn(r"(?m)^export default ", f'window.bnlibWidgets["{name}"] = ', module)
+    if count != 1 or re.search(r"(?m)^(import|export)\b", body):
+        raise ExtensionError(
+            f"bnlib/learn/{name}.js: a widget's module has one `export default` at the start of a line, no other "
+            f"export and no import; this one has {count} default exports"
+        )
+    return f"(() => {{\nwindow.bnlibWidgets = window.bnlibWidgets || {{}};\n{body}\n}})();\n"

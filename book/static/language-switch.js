@@ -1,29 +1,31 @@
-// Take the reader to the section that is being read, in the other language.
+// Take the reader to the section that is being read, in the other language; and let the print button print.
 document.addEventListener("DOMContentLoaded", () => {
+  for (const button of document.querySelectorAll("[data-action=print]")) button.addEventListener("click", () => print());
+
   const link = document.querySelector(".language-switch");
   if (!link) return;
   const page = link.getAttribute("href");
-  const anchors = JSON.parse(link.dataset.anchors);
+  const anchors = new Map(Object.entries(JSON.parse(link.dataset.anchors)));
+  const top = (id) => document.getElementById(id).getBoundingClientRect().top;
 
-  // the last section whose heading is above the upper third of the window
+  // the section that the address names, as long as its beginning is in sight
+  function sectionNamed() {
+    const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
+    const section = target && target.closest("section[id]");
+    const seen = section && anchors.has(section.id) && top(section.id) > -1 && top(section.id) < window.innerHeight;
+    return seen ? section.id : null;
+  }
+
+  // else the last one that begins in the upper third of the window or above it
   function sectionInView() {
-    let found = null;
-    for (const id of Object.keys(anchors)) {
-      const heading = document.getElementById(id);
-      if (heading && heading.getBoundingClientRect().top < window.innerHeight / 3) found = id;
-    }
-    return found;
+    const begun = [...anchors.keys()].filter((id) => document.getElementById(id) && top(id) < window.innerHeight / 3);
+    return window.scrollY > 0 ? begun.at(-1) : undefined;
   }
 
   function aim() {
-    const section = window.scrollY > 0 ? sectionInView() : decodeURIComponent(location.hash.slice(1));
-    const there = anchors[section];
+    const there = anchors.get(sectionNamed() || sectionInView());
     link.setAttribute("href", there ? `${page}#${there}` : page);
   }
 
   for (const event of ["pointerdown", "focus", "click"]) link.addEventListener(event, aim);
-});
-
-document.addEventListener("DOMContentLoaded", () => {
-  for (const button of document.querySelectorAll("[data-action=print]")) button.addEventListener("click", () => print());
 });

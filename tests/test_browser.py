@@ -1,0 +1,195 @@
+"""The built book in Chromium, over http and from plain files: nothing foreign, nothing broken, both languages."""
+
+import re
+import zipfile
+from urllib.parse import quote, urlsplit
+
+import pytest
+from browser_fixtures import LANGUAGES, ROOT, chapters
+
+CHAPTERS = chapters()
+PAGES = [f"chapters/{language}/{name}.html" for language in LANGUAGES for name in CHAPTERS]
+EVERY = ["index.html", "search.html", *PAGES, *(f"chapters/{language}/colab.html" for language in LANGUAGES)]
+TITLES = {"en": "Search", "zh": "搜索"}
+# the words of each language that a reader asks for, as far as the stored chapters use them
+TERMS = {
+    "en": ["normaliz", "moving average", "variance"],
+    "zh": ["归一", "均值", "方差", "移动平均", "BN层", "批量归一化"],
+}
+
+
+# what reaches beyond a narrow window, and can't be scrolled to
+CUT_OFF = """() => {
+  const scrolls = (box) => ["auto", "scroll"].includes(getComputedStyle(box).overflowX);
+  const reached = (element) => {
+    for (let box = element; box && box.tagName !== "ARTICLE"; box = box.parentElement) if (scrolls(box)) return true;
+    return false;
+  };
+  return [...document.querySelectorAll("article *")]
+    .filter((element) => !element.closest("svg, mjx-assistive-mml"))
+    .filter((element) => element.getBoundingClientRect().right > innerWidth + 1 && !reached(element))
+    .map((element) => element.outerHTML.slice(0, 100));
+}"""
+
+
+@pytest.fixture(params=["http", "file"])
+def book(request):
+    return request.getfixturevalue({"http": "served_book", "file": "file_book"}[request.param])
+
+
+def language_of(address: str) -> str:
+    return urlsplit(address).path.rsplit("/chapters/", 1)[1].split("/")[0]
+
+
+def settle(page) -> None:
+    """Wait until the mathematics is set and nothing moves any more."""
+    page.wait_for_function("!window.MathJax || (window.MathJax.startup && window.MathJax.startup.promise)")
+    page.evaluate("window.MathJax ? window.MathJax.startup.promise.then(() => null) : null")
+    page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done())))")
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_a_page_opens_without_trouble_and_fits_a_phone(book, open_page, name):
+    page, troubles = open_page(f"{book}/{name}")
+    settle(page)
+    assert page.locator("article .math mjx-container").count() == page.locator("article .math").count()
+    assert page.locator("mjx-merror, [data-mjx-error]").count() == 0
+    for widget in page.locator(".bnlib-widget[data-widget]").all():
+        assert widget.locator(".bnlib-widget-link").count() == 1  # drawn by its module, not the still picture
+    for image in page.locator("article img").all():
+        assert image.evaluate("image => image.decode().then(() => image.naturalWidth)") > 0
+
+    page.set_viewport_size({"width": 390, "height": 800})
+    page.evaluate("document.querySelectorAll('details').forEach(box => (box.open = true))")
+    settle(page)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert page.evaluate(CUT_OFF) == []
+
+    page.emulate_media(color_scheme="dark")
+    page.locator("html[data-theme=dark]").wait_for(state="attached")
+    for image in page.locator("article .cell_output img").all():  # drawn dark on light
+        assert image.evaluate("image => getComputedStyle(image).backgroundColor") == "rgb(255, 255, 255)"
+    assert troubles == []
+
+
+def sections(page) -> list[str]:
+    return page.eval_on_selector_all("article section[id]", "found => found.map(section => section.id)")
+
+
+def current_section(page) -> int:
+    """Where in the page's order of sections its address points; the top counts as the first."""
+    anchor = page.evaluate("decodeURIComponent(location.hash.slice(1))")
+    return sections(page).index(anchor) if anchor else 0
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_the_switch_leads_to_the_same_section_and_back(served_book, open_page, name):
+    switch_there_and_back(*open_page(f"{served_book}/{name}"))
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_switch_works_on_pages_opened_from_files(file_book, open_page, language):
+    switch_there_and_back(*open_page(f"{file_book}/chapters/{language}/{CHAPTERS[1]}.html"))
+
+
+def switch_there_and_back(page, troubles) -> None:
+    address = page.url
+    settle(page)
+    start, ids = language_of(page.url), sections(page)
+    for number in sorted({1, len(ids) // 2, len(ids) - 1}):
+        page.goto(f"{address}#{quote(ids[number])}")
+        settle(page)
+        for language in [code for code in LANGUAGES if code != start] + [start]:  # there, and back again
+            page.locator("a.language-switch").click()
+            page.wait_for_url(f"**/chapters/{language}/**")
+            settle(page)
+            assert page.locator("html").get_attribute("lang") == LANGUAGES[language]
+            assert current_section(page) == number
+            heading = page.locator("article section[id] > :is(h1, h2, h3, h4)").nth(number)
+            assert 0 <= heading.bounding_box()["y"] < 900
+    assert troubles == []
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_the_switch_follows_the_reader_who_scrolls(served_book, open_page, name):
+    page, _ = open_page(f"{served_book}/{name}")
+    settle(page)
+    number = max(1, len(sections(page)) // 2)
+    page.locator("article section[id] > :is(h1, h2, h3, h4)").nth(number).evaluate(
+        "heading => scrollTo({top: heading.getBoundingClientRect().top + scrollY - 120, behavior: 'instant'})"
+    )
+    page.locator("a.language-switch").click()
+    page.wait_for_url("**#*")
+    assert current_section(page) == number
+
+
+def test_the_switch_of_an_unscrolled_page_leads_to_the_top(served_book, open_page):
+    page, _ = open_page(f"{served_book}/{PAGES[0]}")
+    page.locator("a.language-switch").click()
+    page.wait_for_url(f"**/chapters/zh/{CHAPTERS[0]}.html")
+
+
+@pytest.mark.parametrize(("language", "term"), [(code, term) for code, terms in TERMS.items() for term in terms])
+def test_search_finds_a_term_in_the_pages_language(book, open_page, language, term):
+    page, troubles = open_page(f"{book}/chapters/{language}/{CHAPTERS[0]}.html")
+    page.keyboard.press("Control+k")
+    field = page.locator("dialog input[type=search], .search-button__search-container input[type=search]").first
+    field.fill(term)
+    field.press("Enter")
+    page.wait_for_url("**/search.html?**")
+    results = page.locator("#search-results ul.search li > a")
+    results.first.wait_for()
+    page.locator("#search-results p.search-summary:not(:empty)").wait_for()  # all results are listed
+    addresses = [result.evaluate("link => link.href") for result in results.all()]
+    assert addresses and {language_of(address) for address in addresses} == {language}
+    assert not [address for address in addresses if "colab" in address]
+    assert page.locator("html").get_attribute("lang") == LANGUAGES[language]
+    assert page.locator("article h1, main h1").first.inner_text().strip("# \n") == TITLES[language]
+    if book.startswith("http"):
+        summary = page.locator("#search-results li p.context").first
+        summary.wait_for()
+        assert re.match("[a-z]+|..", term, re.I)[0].lower() in summary.inner_text().lower()
+    results.first.click()
+    page.wait_for_url(f"**/chapters/{language}/**")
+    assert troubles == []
+
+
+@pytest.mark.parametrize(("language", "said"), [("en", "did not match"), ("zh", "没有找到")])
+def test_search_says_in_the_pages_language_that_nothing_was_found(book, open_page, language, said):
+    page, troubles = open_page(f"{book}/search.html?q=xylophone&lang={language}")
+    page.get_by_text(re.compile(said)).first.wait_for()
+    assert troubles == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_notebook_is_saved_as_it_is(book, open_page, language):
+    name = f"chapters/{language}/{CHAPTERS[1]}"
+    page, troubles = open_page(f"{book}/{name}.html")
+    with page.expect_download() as download:
+        page.locator("a[download$='.ipynb']").click()
+    assert download.value.suggested_filename == f"{CHAPTERS[1]}.ipynb"
+    assert download.value.path().read_bytes() == (ROOT / f"{name}.ipynb").read_bytes()
+    assert troubles == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_colab_button_leads_to_the_library(book, open_page, language):
+    page, troubles = open_page(f"{book}/chapters/{language}/{CHAPTERS[1]}.html")
+    button = page.locator("a.page-link-button", has_text="Colab")
+    if "colab.research.google.com" in button.get_attribute("href"):  # the repository's address has been filled in
+        page.goto(f"{book}/chapters/{language}/colab.html")
+    else:
+        button.click()
+    with page.expect_download() as download:
+        page.locator("article a[download]").click()
+    assert zipfile.is_zipfile(download.value.path())
+    assert troubles == []
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_the_landing_page_leads_into_each_language(book, open_page, language):
+    page, troubles = open_page(f"{book}/index.html")
+    page.locator(f".landing a[href='chapters/{language}/{CHAPTERS[0]}.html']").click()
+    page.wait_for_url(f"**/chapters/{language}/**")
+    assert page.locator("html").get_attribute("lang") == LANGUAGES[language]
+    assert troubles == []
