@@ -4,7 +4,11 @@ The names below are the public ones. They are imported when first used, so that 
 nothing: no torch, no plotting, no widgets, no data until asked.
 """
 
+import sys
 from importlib import import_module
+
+if sys.version_info < (3, 11):  # noqa: UP036 - before an import fails for a reason that says less
+    raise ImportError(f"bnlib needs Python 3.11 or newer; this is Python {sys.version.split()[0]}.")
 
 from bnlib.language import set_language
 

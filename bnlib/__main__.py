@@ -9,6 +9,7 @@ import argparse
 import os
 import sys
 import tempfile
+import warnings
 from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
@@ -140,7 +141,9 @@ def _lab(args: argparse.Namespace) -> None:
 
 def _guarded(run: Callable[[argparse.Namespace], None], args: argparse.Namespace) -> int:
     try:
-        run(args)
+        with warnings.catch_warnings():
+            warnings.showwarning = _show
+            run(args)
         return 0
     except KeyboardInterrupt:
         return _fail(130, message("command.interrupted"))
@@ -166,6 +169,12 @@ def _guarded(run: Callable[[argparse.Namespace], None], args: argparse.Namespace
 def _fail(status: int, sentence: str) -> int:
     print(sentence, file=sys.stderr)
     return status
+
+
+def _show(warning: Warning | str, category: type[Warning], path: str, line: int, *_: object) -> None:
+    """Our own warnings are sentences for whoever typed the command; the others keep saying where they are from."""
+    ours = category.__module__.startswith("bnlib.")
+    print(warning if ours else warnings.formatwarning(warning, category, path, line), file=sys.stderr)
 
 
 def _language(argv: list[str]) -> str:

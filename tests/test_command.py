@@ -169,6 +169,19 @@ def test_without_data_or_torch_a_command_says_so(run, monkeypatch):
     assert (status, out) == (1, "") and one_sentence(err) and "no module torch;" in err
 
 
+@pytest.mark.filterwarnings("default")
+def test_a_refused_file_is_told_in_a_sentence_not_in_a_warning_with_code(run, monkeypatch, tmp_path):
+    from bnlib.training.sources import Sources
+
+    (tmp_path / "t10k-labels-idx1-ubyte.gz").write_bytes(b"not the file")
+    only = Sources(user=tmp_path, installed=None, mirrors=(), apt=False)
+    monkeypatch.setattr(sys.modules["bnlib.training.fashion_mnist"], "default_sources", lambda: only)
+    status, _, err = run("train")
+    refused, lacking, stopped = err.splitlines()
+    assert status == 1 and "--subset" in stopped and lacking.startswith("BNLIB_DATA=")
+    assert refused.startswith(f"{tmp_path}/t10k-labels-idx1-ubyte.gz is not used: ")
+
+
 def test_a_refusal_of_the_system_is_one_sentence(run, tmp_path, monkeypatch):
     (tmp_path / "lab_results").write_text("a file where the results' folder belongs")
     monkeypatch.chdir(tmp_path)

@@ -9,7 +9,7 @@ import torch
 
 import bnlib
 from bnlib.training import subset as subset_module
-from bnlib.training.fashion_mnist import DataUnavailableError, Sources, fashion_mnist, fetch, raw_arrays
+from bnlib.training.fashion_mnist import DataUnavailableError, DataWarning, Sources, fashion_mnist, fetch, raw_arrays
 from bnlib.training.idx import CorruptFile
 
 NOWHERE = Sources(installed=None, mirrors=(), apt=False)
@@ -65,7 +65,7 @@ def test_subset_is_the_first_of_each_class_in_order(full):
 
 
 def test_without_a_source_the_subset_is_used_with_a_warning():
-    with pytest.warns(UserWarning, match="balanced subset.*results differ") as caught:
+    with pytest.warns(DataWarning, match="balanced subset.*results differ") as caught:
         data = fashion_mnist(sources=NOWHERE)
     assert data.name == "fashion-mnist-subset" and len(caught) == 1
     assert caught[0].filename == __file__  # the reader is shown the own line, not one of the library's
@@ -87,7 +87,7 @@ def test_subset_needs_no_source_and_says_nothing():
 def test_refusals_are_warnings_that_name_the_file(tmp_path, monkeypatch, full):
     (tmp_path / "t10k-labels-idx1-ubyte.gz").write_bytes(b"\x1f\x8b not really")
     monkeypatch.setenv("BNLIB_DATA", str(tmp_path))
-    with pytest.warns(UserWarning) as caught:
+    with pytest.warns(DataWarning) as caught:
         data = bnlib.fashion_mnist(subset=False)
     said = [str(warning.message) for warning in caught]
     assert said[0].startswith(f"{tmp_path}/t10k-labels-idx1-ubyte.gz is not used: ") and "BNLIB_DATA" in said[1]
@@ -105,7 +105,7 @@ def test_fetch_prints_refusals_when_verbose_and_warns_else(tmp_path, monkeypatch
     monkeypatch.setenv("BNLIB_DATA", str(tmp_path))
     fetch(verbose=True)
     assert "t10k-labels-idx1-ubyte is not used: it is cut short" in capsys.readouterr().err
-    with pytest.warns(UserWarning) as caught:
+    with pytest.warns(DataWarning) as caught:
         fetch(verbose=False)
     assert "cut short" in str(caught[0].message) and capsys.readouterr() == ("", "")
 

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from bnlib.language import message
+
 EXPERIMENTS = {"moving_statistics": "bnlib.lab.moving_statistics"}
 
 RESULTS = Path(__file__).parent / "results"
@@ -28,7 +30,7 @@ def load(name: str) -> pd.DataFrame:
     _known(name)
     path = RESULTS / f"{name}.csv"
     if not path.exists():
-        raise FileNotFoundError(f"{path} is missing; measure it with: python -m bnlib lab {name}")
+        raise FileNotFoundError(message("lab.unrecorded", path=path, name=name))
     return pd.read_csv(path)
 
 
@@ -74,7 +76,7 @@ def run(name: str, *, quick: bool = False, subset: bool = False, folder: Path | 
 
 def _known(name: str) -> str:
     if name not in EXPERIMENTS:
-        raise ValueError(f"There is no experiment {name!r}; expected one of: {', '.join(EXPERIMENTS)}.")
+        raise ValueError(message("lab.unknown", name=name, known=", ".join(EXPERIMENTS)))
     return EXPERIMENTS[name]
 
 

@@ -2,7 +2,6 @@
 
 import http.client
 import re
-import sys
 import threading
 import time
 from queue import Empty, SimpleQueue
@@ -15,6 +14,7 @@ from tqdm.auto import tqdm
 from bnlib.language import message
 from bnlib.training.cache import Part
 from bnlib.training.idx import CorruptFile, IdxFile, unpack
+from bnlib.training.progress import is_watched
 
 CHUNK = 1 << 17  # bytes read at once
 ATTEMPTS = 20  # connections for one file, each of which must bring something
@@ -138,7 +138,6 @@ def _reason(error: Exception, timeout: float) -> str:
 
 
 def _bar(url: str, file: IdxFile, total: int | None, initial: int) -> tqdm:
-    watched = "ipykernel" in sys.modules or (sys.stderr is not None and sys.stderr.isatty())
     return tqdm(
         desc=f"{file.name} ({urlsplit(url).hostname})",
         total=total,
@@ -147,5 +146,5 @@ def _bar(url: str, file: IdxFile, total: int | None, initial: int) -> tqdm:
         unit_scale=True,
         unit_divisor=1024,
         dynamic_ncols=True,
-        disable=not watched,
+        disable=not is_watched(),
     )

@@ -16,7 +16,11 @@ from bnlib.training.idx import TEST_IMAGES, TEST_LABELS, TRAIN_IMAGES, TRAIN_LAB
 from bnlib.training.sources import DataUnavailableError, Sources, default_sources, find
 from bnlib.training.subset import embedded_subset
 
-__all__ = ["DataUnavailableError", "FashionMNIST", "Sources", "fashion_mnist", "fetch", "raw_arrays"]
+__all__ = ["DataUnavailableError", "DataWarning", "FashionMNIST", "Sources", "fashion_mnist", "fetch", "raw_arrays"]
+
+
+class DataWarning(UserWarning):
+    """A file was refused, the cache can't be kept, or the subset stands in for the whole data set."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,7 +103,7 @@ def _warn(sentence: str) -> None:
     level, frame = 1, sys._getframe()
     while frame.f_back and frame.f_globals.get("__name__", "").startswith("bnlib."):
         level, frame = level + 1, frame.f_back  # the line to show is the caller's, not ours
-    warnings.warn(sentence, UserWarning, stacklevel=level)
+    warnings.warn(sentence, DataWarning, stacklevel=level)
 
 
 def fetch(verbose: bool = True, *, sources: Sources | None = None) -> str:

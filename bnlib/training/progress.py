@@ -20,7 +20,7 @@ class Progress:
         self.epochs = epochs
         self.bar = tqdm(
             total=epochs * examples,
-            disable=not (_is_watched() if shown is None else shown),
+            disable=not (is_watched() if shown is None else shown),
             unit=message("training.unit"),
             unit_scale=True,
             dynamic_ncols=True,
@@ -46,7 +46,8 @@ class Progress:
         self.bar.set_postfix_str(numbers)
 
 
-def _is_watched() -> bool:
+def is_watched() -> bool:
+    """Whether somebody sees a bar drawn now: in a notebook, or where standard error is a terminal."""
     return _in_notebook() or (sys.stderr is not None and sys.stderr.isatty())
 
 
