@@ -1,7 +1,14 @@
 """Batch normalization itself: statistics, the function with its backward, the layers, recalibration."""
 
 from bnlib.norm.functional import batch_norm
-from bnlib.norm.layers import BatchNorm1d, BatchNorm2d, BatchNorm3d
+from bnlib.norm.layers import (
+    BatchNorm1d,
+    BatchNorm2d,
+    BatchNorm3d,
+    LazyBatchNorm1d,
+    LazyBatchNorm2d,
+    LazyBatchNorm3d,
+)
 from bnlib.norm.recalibration import recalibrate
 from bnlib.norm.statistics import MergedStatistics, batch_mean_var
 
@@ -9,6 +16,9 @@ __all__ = [
     "BatchNorm1d",
     "BatchNorm2d",
     "BatchNorm3d",
+    "LazyBatchNorm1d",
+    "LazyBatchNorm2d",
+    "LazyBatchNorm3d",
     "MergedStatistics",
     "batch_mean_var",
     "batch_norm",

@@ -1,4 +1,4 @@
-"""BatchNorm1d, 2d and 3d: torch's layers, with `bnlib.norm.batch_norm` inside.
+"""BatchNorm1d, 2d and 3d, and their lazy forms: torch's layers, with `bnlib.norm.batch_norm` inside.
 
 They derive from torch's own classes, so everything that looks for batch normalization by isinstance finds them:
 torch.optim.swa_utils.update_bn, SyncBatchNorm.convert_sync_batchnorm, DistributedDataParallel, old checkpoints.
@@ -8,23 +8,19 @@ What a layer does in one step (which statistics, which update) is written here; 
 import torch
 from torch import Tensor, nn
 
-from bnlib.norm.functional import batch_norm
+from bnlib.norm.functional import batch_norm, check_impl
 
 
-class _OwnForward(nn.modules.batchnorm._BatchNorm):
+class _OwnForward:
     """The decision of one forward pass: which statistics normalize, and how far the running ones move."""
+
+    impl = "explicit"
 
     def forward(self, input: Tensor) -> Tensor:
         self._check_input_dim(input)
         by_batch = self.training or (self.running_mean is None and self.running_var is None)
         update = self.training and self.track_running_stats
-        momentum = 0.0 if self.momentum is None else self.momentum
-        if update and self.num_batches_tracked is not None:
-            self.num_batches_tracked.add_(1)  # in place: the buffer may be shared
-            if self.momentum is None:  # cumulative average, as a tensor so that nothing waits for the device
-                momentum = 1.0 / self.num_batches_tracked.to(
-                    torch.promote_types(self.running_mean.dtype, torch.float32)
-                )
+        momentum = self._count() if update else 0.0
         keep = update or not by_batch
         return batch_norm(
             input,
@@ -35,7 +31,18 @@ class _OwnForward(nn.modules.batchnorm._BatchNorm):
             by_batch,
             momentum,
             self.eps,
+            impl=self.impl,
         )
+
+    def _count(self) -> float | Tensor:
+        """Count this batch, and say how much of it the running statistics take."""
+        if self.num_batches_tracked is None:
+            return self.momentum or 0.0
+        self.num_batches_tracked.add_(1)  # in place: the buffer may be shared
+        if self.momentum is not None:
+            return self.momentum
+        # cumulative average, as a tensor so that nothing waits for the device
+        return 1.0 / self.num_batches_tracked.to(torch.promote_types(self.running_mean.dtype, torch.float32))
 
     def _expect(self, input: Tensor, dims: tuple[int, ...], shapes: str) -> None:
         if input.dim() not in dims:
@@ -51,18 +58,58 @@ class _OwnForward(nn.modules.batchnorm._BatchNorm):
             )
 
 
-class BatchNorm1d(_OwnForward, nn.BatchNorm1d):
+class _Sized(_OwnForward):
+    """torch's constructor, and `impl` behind it."""
+
+    def __init__(
+        self,
+        num_features: int,
+        eps: float = 1e-5,
+        momentum: float | None = 0.1,
+        affine: bool = True,
+        track_running_stats: bool = True,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+        *,
+        bias: bool = True,
+        impl: str = "explicit",
+    ) -> None:
+        super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype, bias=bias)
+        self.impl = check_impl(impl)
+
+
+class _Lazy(_OwnForward):
+    """The same without num_features, which the first input tells."""
+
+    def __init__(
+        self,
+        eps: float = 1e-5,
+        momentum: float | None = 0.1,
+        affine: bool = True,
+        track_running_stats: bool = True,
+        device: torch.device | str | None = None,
+        dtype: torch.dtype | None = None,
+        *,
+        bias: bool = True,
+        impl: str = "explicit",
+    ) -> None:
+        super().__init__(eps, momentum, affine, track_running_stats, device, dtype, bias=bias)
+        self.impl = check_impl(impl)
+
+
+class BatchNorm1d(_Sized, nn.BatchNorm1d):
     """Batch normalization of (N, C) over N, or of (N, C, L) over N and L.
 
         y = (x - mean) / sqrt(var + eps) * weight + bias
 
     Arguments, state_dict and behaviour are torch.nn.BatchNorm1d's: num_features C, eps, momentum (weight of the
-    new value; None for the cumulative average), affine (weight and bias of shape (C,)), track_running_stats.
+    new value; None for the cumulative average), affine (weight and, unless bias is False, bias of shape (C,)),
+    track_running_stats, device, dtype. impl is `batch_norm`'s: "explicit", "compiled" or "native".
     In training the buffers running_mean, running_var (C,) and num_batches_tracked change in place; running_var
     takes the unbiased variance, the output is normalized by the biased one.
 
     Raises:
-        ValueError: other than 2 or 3 axes, or one value per channel in training.
+        ValueError: other than 2 or 3 axes, one value per channel in training, or an unknown impl.
         RuntimeError: an input that has not C channels.
     """
 
@@ -70,7 +117,7 @@ class BatchNorm1d(_OwnForward, nn.BatchNorm1d):
         self._expect(input, (2, 3), "2 or 3 axes, (N, C) or (N, C, L)")
 
 
-class BatchNorm2d(_OwnForward, nn.BatchNorm2d):
+class BatchNorm2d(_Sized, nn.BatchNorm2d):
     """Batch normalization of (N, C, H, W) over N, H and W: one mean and one variance per channel, not per pixel.
 
     Everything else as in `BatchNorm1d`; equal to torch.nn.BatchNorm2d.
@@ -80,7 +127,7 @@ class BatchNorm2d(_OwnForward, nn.BatchNorm2d):
         self._expect(input, (4,), "4 axes, (N, C, H, W)")
 
 
-class BatchNorm3d(_OwnForward, nn.BatchNorm3d):
+class BatchNorm3d(_Sized, nn.BatchNorm3d):
     """Batch normalization of (N, C, D, H, W) over N, D, H and W.
 
     Everything else as in `BatchNorm1d`; equal to torch.nn.BatchNorm3d.
@@ -88,3 +135,24 @@ class BatchNorm3d(_OwnForward, nn.BatchNorm3d):
 
     def _check_input_dim(self, input: Tensor) -> None:
         self._expect(input, (5,), "5 axes, (N, C, D, H, W)")
+
+
+class LazyBatchNorm1d(_Lazy, nn.LazyBatchNorm1d):
+    """`BatchNorm1d` that takes num_features from its first input, and is one from then on."""
+
+    cls_to_become = BatchNorm1d
+    _check_input_dim = BatchNorm1d._check_input_dim
+
+
+class LazyBatchNorm2d(_Lazy, nn.LazyBatchNorm2d):
+    """`BatchNorm2d` that takes num_features from its first input, and is one from then on."""
+
+    cls_to_become = BatchNorm2d
+    _check_input_dim = BatchNorm2d._check_input_dim
+
+
+class LazyBatchNorm3d(_Lazy, nn.LazyBatchNorm3d):
+    """`BatchNorm3d` that takes num_features from its first input, and is one from then on."""
+
+    cls_to_become = BatchNorm3d
+    _check_input_dim = BatchNorm3d._check_input_dim

@@ -18,9 +18,9 @@ def values_per_channel(x: Tensor) -> int:
     return x.shape[0] * x.shape[2:].numel()
 
 
-def along_channels(vector: Tensor, x: Tensor) -> Tensor:
-    """View a (C,) vector as (1, C, 1, ...), ready to broadcast against `x`."""
-    return vector.view(1, -1, *(1,) * (x.dim() - 2))
+def along_channels(vector: Tensor | None, x: Tensor) -> Tensor | None:
+    """View a (C,) vector as (1, C, 1, ...), ready to broadcast against `x`; None stays None."""
+    return None if vector is None else vector.view(1, -1, *(1,) * (x.dim() - 2))
 
 
 def batch_mean_var(x: Tensor) -> tuple[Tensor, Tensor]:
