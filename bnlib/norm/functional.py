@@ -3,11 +3,13 @@
 The arithmetic and its derivatives are in `bnlib.norm.normalization`; here it is given the axes of a batch.
 """
 
+from functools import cache
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from bnlib.norm import compiled, normalization
+from bnlib.norm.normalization import normalize, normalize_by
 from bnlib.norm.statistics import along_channels, reduced_axes, update_moving, values_per_channel
 
 IMPLEMENTATIONS = ("explicit", "compiled", "native")
@@ -55,23 +57,34 @@ def batch_norm(
     Source: Ioffe & Szegedy (2015), https://arxiv.org/abs/1502.03167.
     """
     _check(input, running_mean, running_var, weight, bias, training, impl)
-    if impl == "native":
-        return _native(input, running_mean, running_var, weight, bias, training, momentum, eps)
-    form = compiled if impl == "compiled" else normalization
+    form = {"explicit": _explicit, "compiled": _compiled, "native": _native}[impl]
+    return form(input, running_mean, running_var, weight, bias, training, momentum, eps)
+
+
+def _explicit(input, running_mean, running_var, weight, bias, training, momentum, eps) -> Tensor:
     gamma, beta = along_channels(weight, input), along_channels(bias, input)
     if not training:
         mean, var = along_channels(running_mean, input), along_channels(running_var, input)
-        return form.normalize_by(input, mean, var, gamma, beta, eps)
+        return normalize_by(input, mean, var, gamma, beta, eps)
     if input.numel() == 0:  # no values: nothing to learn from, and gradients of zero
-        zeros = input.new_zeros(())
-        return normalization.normalize_by(input, zeros, zeros, gamma, beta, eps)
-    output, mean, var = form.normalize(input, reduced_axes(input), gamma, beta, eps)
+        zero = input.new_zeros(())
+        return normalize_by(input, zero, zero, gamma, beta, eps)
+    output, mean, var = normalize(input, reduced_axes(input), gamma, beta, eps)
     m = values_per_channel(input)
     if running_mean is not None:
         update_moving(running_mean, mean, momentum)
     if running_var is not None:
         update_moving(running_var, var * (m / (m - 1)), momentum)
     return output
+
+
+def _compiled(*arguments) -> Tensor:
+    return _compiler()(*arguments)
+
+
+@cache
+def _compiler():
+    return torch.compile(_explicit)  # on first use: importing the compiler takes seconds
 
 
 def _native(input, running_mean, running_var, weight, bias, training, momentum, eps) -> Tensor:

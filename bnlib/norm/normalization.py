@@ -11,6 +11,8 @@ The backward pass is derived in chapter 02. It takes x and two numbers for each 
 size that is kept until then.
 """
 
+from inspect import signature
+
 import torch
 from torch import Tensor
 from torch.autograd import Function
@@ -50,7 +52,10 @@ def normalize_by(
         x, weight, bias, eps: as in `normalize`.
     """
     function = NormalizeByTraced if torch.compiler.is_compiling() else NormalizeBy
-    return function.apply(x, weight, bias, *constants(mean, var), eps)
+    mean, var = mean.detach(), var.detach()
+    if torch.is_grad_enabled():
+        mean, var = mean.clone(), var.clone()
+    return function.apply(x, weight, bias, mean, var, eps)
 
 
 # ---- by the statistics along the axes
@@ -58,34 +63,45 @@ def normalize_by(
 
 def forward(input, weight, bias, axes, eps, center):
     x = wide(input)
-    mean = x.mean(axes, keepdim=True) if center else None
-    centred = x - mean if center else x
-    var = centred.square().mean(axes, keepdim=True)
-    y = _scale_and_shift(centred, torch.rsqrt(var + eps), weight, bias, axes)
+    if torch.compiler.is_compiling() and center:  # one pass over x; run eagerly, the two passes below are faster
+        var, mean = torch.var_mean(x, axes, correction=0, keepdim=True)
+        centred = x - mean
+    else:
+        mean = x.mean(axes, keepdim=True) if center else None
+        centred = x - mean if center else x.clone()
+        var = centred.square().mean(axes, keepdim=True)
+    y = _scale_and_shift_(centred, torch.rsqrt(var + eps), weight, bias, axes)
     return y.to(input.dtype), mean if center else torch.zeros_like(var), var
 
 
 def backward(grad, grad_mean, grad_var, input, weight, bias, mean, var, axes, eps, center, needs_input=True):
-    x, g = wide(input), wide(grad)
+    x = wide(input)
+    g = torch.zeros_like(x) if grad is None else wide(grad)
     centred = x - mean if center else x
     rstd = torch.rsqrt(var + eps)
-    m = x.numel() // var.numel()
-    grad_weight = grad_bias = grad_input = None
-    if _varies(weight, axes, x.dim()):  # layer normalization and its like: a weight for each of the m
-        grad_weight = (g * (centred * rstd)).sum_to_size(weight.shape)
-        grad_bias = None if bias is None else g.sum_to_size(bias.shape)
+    grad_weight = grad_bias = None
+    if _varies(weight, axes, x.dim()):  # layer normalization and its like: a weight for each of the m values
+        grad_weight = (g * (centred * rstd)).sum_to_size(weight.shape).to(weight.dtype)
+        grad_bias = None if bias is None else g.sum_to_size(bias.shape).to(bias.dtype)
         g, scale = g * wide(weight), rstd
         sum_g, sum_gx = g.sum(axes, keepdim=True), (g * centred).sum(axes, keepdim=True)
     else:  # batch normalization: one weight for all m, so it waits outside of the sums
         sum_g, sum_gx = g.sum(axes, keepdim=True), (g * centred).sum(axes, keepdim=True)
-        grad_weight = None if weight is None else (sum_gx * rstd).sum_to_size(weight.shape)
-        grad_bias = None if bias is None else sum_g.sum_to_size(bias.shape)
-        scale = rstd if weight is None else rstd * wide(weight)
-    if needs_input:
-        along_x = scale * rstd.square() * sum_gx / m - grad_var * (2 / m)  # what var takes away, and its own gradient
-        along_one = (scale * sum_g - grad_mean) / m if center else torch.zeros_like(along_x)  # likewise for mean
-        grad_input = torch.addcmul(torch.addcmul(-along_one, centred, -along_x), g, scale).to(input.dtype)
-    return grad_input, _as(weight, grad_weight), _as(bias, grad_bias)
+        grad_weight = None if weight is None else (sum_gx * rstd).sum_to_size(weight.shape).to(weight.dtype)
+        grad_bias = None if bias is None else sum_g.sum_to_size(bias.shape).to(bias.dtype)
+        scale = _scale(rstd, weight)
+    if not needs_input:
+        return None, grad_weight, grad_bias
+    m = x.numel() // var.numel()
+    minus = scale * (-1 / m)
+    along_x = minus * rstd.square() * sum_gx  # what var takes away
+    along_one = minus * sum_g if center else torch.zeros_like(along_x)  # what mean takes away
+    if grad_var is not None:  # in second derivatives, and where somebody learns from the statistics
+        along_x = along_x + grad_var * (2 / m)
+    if grad_mean is not None and center:
+        along_one = along_one + grad_mean / m
+    grad_x = torch.addcmul(torch.addcmul(along_one, centred, along_x), g, scale)
+    return grad_x.to(input.dtype), grad_weight, grad_bias
 
 
 def tangent(input_t, weight_t, bias_t, input, weight, mean, var, axes, eps, center):
@@ -113,6 +129,7 @@ class NormalizeTraced(Function):
 
     @staticmethod
     def setup_context(ctx, inputs, output):
+        ctx.set_materialize_grads(False)
         input, weight, bias, *ctx.options = inputs
         _, mean, var = output  # outputs, not intermediates: these have a history for second derivatives
         ctx.save_for_backward(input, weight, bias, mean, var)
@@ -126,34 +143,43 @@ class NormalizeTraced(Function):
 class Normalize(NormalizeTraced):
     """The same with forward-mode derivatives and vmap."""
 
-    generate_vmap_rule = True
-
     @staticmethod
     def setup_context(ctx, inputs, output):
         NormalizeTraced.setup_context(ctx, inputs, output)
-        input, weight, bias, *_ = inputs
+        input, weight, *_ = inputs
         ctx.save_for_forward(input, weight, *output[1:])
 
     @staticmethod
     def jvp(ctx, input_t, weight_t, bias_t, *_):
         return tangent(input_t, weight_t, bias_t, *ctx.saved_tensors, *ctx.options)
 
+    @staticmethod
+    def vmap(info, in_dims, input, weight, bias, axes, eps, center):
+        x, *others = _in_front(info.batch_size, in_dims, input, weight, bias)
+        axes = tuple(axis + 1 for axis in axes)  # one more axis, along which no statistics are taken
+        return Normalize.apply(x, *others, axes, eps, center), (0, 0, 0)
+
+
+# Function.apply asks for the signature at each call, and inspect is slow to find it anew
+NormalizeTraced.forward.__signature__ = signature(NormalizeTraced.forward)
+
 
 # ---- by given statistics
 
 
 def forward_by(input, weight, bias, mean, var, eps):
-    x = wide(input)
-    return _scale_and_shift(x - wide(mean), torch.rsqrt(wide(var) + eps), weight, bias, ()).to(input.dtype)
+    centred = wide(input) - wide(mean)
+    return _scale_and_shift_(centred, torch.rsqrt(wide(var) + eps), weight, bias, ()).to(input.dtype)
 
 
 def backward_by(grad, input, weight, bias, mean, var, eps, needs_input=True):
-    x, g = wide(input), wide(grad)
-    rstd = torch.rsqrt(wide(var) + eps)
-    grad_weight = None if weight is None else (g * ((x - wide(mean)) * rstd)).sum_to_size(weight.shape)
-    grad_bias = None if bias is None else g.sum_to_size(bias.shape)
-    grad_input = (g * _scale(rstd, weight)).to(input.dtype) if needs_input else None
-    return grad_input, _as(weight, grad_weight), _as(bias, grad_bias)
+    g, rstd = wide(grad), torch.rsqrt(wide(var) + eps)
+    grad_weight = grad_bias = None
+    if weight is not None:
+        grad_weight = (g * ((wide(input) - wide(mean)) * rstd)).sum_to_size(weight.shape).to(weight.dtype)
+    if bias is not None:
+        grad_bias = g.sum_to_size(bias.shape).to(bias.dtype)
+    return (g * _scale(rstd, weight)).to(input.dtype) if needs_input else None, grad_weight, grad_bias
 
 
 def tangent_by(input_t, weight_t, bias_t, input, weight, mean, var, eps):
@@ -183,8 +209,6 @@ class NormalizeByTraced(Function):
 class NormalizeBy(NormalizeByTraced):
     """The same with forward-mode derivatives and vmap."""
 
-    generate_vmap_rule = True
-
     @staticmethod
     def setup_context(ctx, inputs, output):
         NormalizeByTraced.setup_context(ctx, inputs, output)
@@ -195,6 +219,13 @@ class NormalizeBy(NormalizeByTraced):
     def jvp(ctx, input_t, weight_t, bias_t, *_):
         return tangent_by(input_t, weight_t, bias_t, *ctx.saved_tensors, ctx.eps)
 
+    @staticmethod
+    def vmap(info, in_dims, input, weight, bias, mean, var, eps):
+        return NormalizeBy.apply(*_in_front(info.batch_size, in_dims, input, weight, bias, mean, var), eps), 0
+
+
+NormalizeByTraced.forward.__signature__ = signature(NormalizeByTraced.forward)
+
 
 # ---- small parts
 
@@ -204,22 +235,17 @@ def wide(x: Tensor) -> Tensor:
     return x.float() if x.dtype in (torch.float16, torch.bfloat16) else x
 
 
-def constants(*statistics: Tensor) -> tuple[Tensor, ...]:
-    """Given statistics as constants, copied where a backward pass will look at them again."""
-    kept = torch.is_grad_enabled()
-    return tuple(s.detach().clone() if kept else s.detach() for s in statistics)
-
-
 def _scale(rstd: Tensor, weight: Tensor | None) -> Tensor:
     return rstd if weight is None else rstd * wide(weight)
 
 
-def _scale_and_shift(centred: Tensor, rstd: Tensor, weight: Tensor | None, bias: Tensor | None, axes: Axes) -> Tensor:
+def _scale_and_shift_(centred: Tensor, rstd: Tensor, weight: Tensor | None, bias: Tensor | None, axes: Axes) -> Tensor:
+    """centred * rstd * weight + bias, written over `centred`: a new tensor of that size costs more than the sums."""
     if _varies(weight, axes, centred.dim()):
-        centred, scale = centred * rstd, wide(weight)
+        y = centred.mul_(rstd).mul_(wide(weight))
     else:
-        scale = _scale(rstd, weight)
-    return centred * scale if bias is None else torch.addcmul(wide(bias), centred, scale)
+        y = centred.mul_(_scale(rstd, weight))
+    return y if bias is None else y.add_(wide(bias))
 
 
 def _varies(weight: Tensor | None, axes: Axes, dims: int) -> bool:
@@ -230,5 +256,13 @@ def _varies(weight: Tensor | None, axes: Axes, dims: int) -> bool:
     return any(shape[axis] > 1 for axis in axes)
 
 
-def _as(parameter: Tensor | None, grad: Tensor | None) -> Tensor | None:
-    return None if grad is None else grad.to(parameter.dtype)
+def _in_front(size: int, in_dims: tuple[int | None, ...], x: Tensor, *others: Tensor | None) -> list[Tensor | None]:
+    """vmap's axis as the first of every tensor that has it, and of x in any case; the others broadcast against x."""
+    x = x.expand(size, *x.shape) if in_dims[0] is None else x.movedim(in_dims[0], 0)
+    moved = [x]
+    for other, axis in zip(others, in_dims[1:], strict=False):
+        if other is not None and axis is not None:
+            other = other.movedim(axis, 0)
+            other = other.reshape(size, *(1,) * (x.dim() - other.dim()), *other.shape[1:])
+        moved.append(other)
+    return moved

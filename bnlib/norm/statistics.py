@@ -49,10 +49,14 @@ def update_moving(running: Tensor, new: Tensor, momentum: float | Tensor) -> Non
         new: C values of any shape; a half-precision buffer is updated in the dtype of `new` and rounded once.
         momentum: weight of the new value, a number or a 0-d tensor.
     """
+    new = new.detach().reshape(-1)
+    if isinstance(momentum, Tensor):
+        momentum = momentum.to(new.dtype)
     with torch.no_grad():
-        if isinstance(momentum, Tensor):
-            momentum = momentum.to(new.dtype)
-        running.copy_(torch.lerp(running.to(new.dtype), new.detach().reshape(-1), momentum))
+        if running.dtype == new.dtype:
+            running.lerp_(new, momentum)
+        else:
+            running.copy_(torch.lerp(running.to(new.dtype), new, momentum))
 
 
 class MergedStatistics:
