@@ -93,14 +93,13 @@ def backward(grad, grad_mean, grad_var, input, weight, bias, mean, var, axes, ep
     if not needs_input:
         return None, grad_weight, grad_bias
     m = x.numel() // var.numel()
-    minus = scale * (-1 / m)
-    along_x = minus * rstd.square() * sum_gx  # what var takes away
-    along_one = minus * sum_g if center else torch.zeros_like(along_x)  # what mean takes away
+    along_one = torch.zeros_like(scale) - sum_g / m if center else torch.zeros_like(scale)  # what mean takes away
+    along_x = rstd.square() * sum_gx * (-1 / m)  # what var takes away
+    grad_x = torch.addcmul(along_one, centred, along_x).add_(g).mul_(scale)
     if grad_var is not None:  # in second derivatives, and where somebody learns from the statistics
-        along_x = along_x + grad_var * (2 / m)
+        grad_x = grad_x + centred * (grad_var * (2 / m))
     if grad_mean is not None and center:
-        along_one = along_one + grad_mean / m
-    grad_x = torch.addcmul(torch.addcmul(along_one, centred, along_x), g, scale)
+        grad_x = grad_x + grad_mean / m
     return grad_x.to(input.dtype), grad_weight, grad_bias
 
 
