@@ -11,6 +11,14 @@ from torch import Tensor, nn
 from bnlib.norm.functional import batch_norm, check_impl
 
 
+def recomputing() -> bool:
+    """Whether this forward pass runs inside of a backward pass, as gradient checkpointing repeats one.
+
+    Its batch has been counted already, so the running statistics are not to move again (pytorch 96136).
+    """
+    return not torch.compiler.is_compiling() and torch._C._current_graph_task_id() != -1
+
+
 class _OwnForward:
     """The decision of one forward pass: which statistics normalize, and how far the running ones move."""
 
@@ -19,7 +27,7 @@ class _OwnForward:
     def forward(self, input: Tensor) -> Tensor:
         self._check_input_dim(input)
         by_batch = self.training or (self.running_mean is None and self.running_var is None)
-        update = self.training and self.track_running_stats
+        update = self.training and self.track_running_stats and not recomputing()
         momentum = self._count() if update else 0.0
         keep = update or not by_batch
         return batch_norm(
@@ -106,7 +114,8 @@ class BatchNorm1d(_Sized, nn.BatchNorm1d):
     new value; None for the cumulative average), affine (weight and, unless bias is False, bias of shape (C,)),
     track_running_stats, device, dtype. impl is `batch_norm`'s: "explicit", "compiled" or "native".
     In training the buffers running_mean, running_var (C,) and num_batches_tracked change in place; running_var
-    takes the unbiased variance, the output is normalized by the biased one.
+    takes the unbiased variance, the output is normalized by the biased one. Where gradient checkpointing repeats a
+    forward pass, they don't change a second time (torch's do).
 
     Raises:
         ValueError: other than 2 or 3 axes, one value per channel in training, or an unknown impl.
