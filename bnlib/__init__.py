@@ -19,6 +19,7 @@ _HOME = {
     "BatchNorm1d": "bnlib.norm",
     "BatchNorm2d": "bnlib.norm",
     "BatchNorm3d": "bnlib.norm",
+    "SyncBatchNorm": "bnlib.norm",
     "recalibrate": "bnlib.norm",
     "LeNet": "bnlib.training",
     "fashion_mnist": "bnlib.training",

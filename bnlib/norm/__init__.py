@@ -11,6 +11,7 @@ from bnlib.norm.layers import (
 )
 from bnlib.norm.recalibration import recalibrate
 from bnlib.norm.statistics import MergedStatistics, batch_mean_var
+from bnlib.norm.synchronized import SyncBatchNorm, revert_sync_batchnorm
 
 __all__ = [
     "BatchNorm1d",
@@ -20,7 +21,9 @@ __all__ = [
     "LazyBatchNorm2d",
     "LazyBatchNorm3d",
     "MergedStatistics",
+    "SyncBatchNorm",
     "batch_mean_var",
     "batch_norm",
     "recalibrate",
+    "revert_sync_batchnorm",
 ]

@@ -132,10 +132,11 @@ def _check(input, running_mean, running_var, weight, bias, training, impl) -> No
     named = {"running_mean": running_mean, "running_var": running_var, "weight": weight, "bias": bias}
     for name, vector in named.items():
         if vector is not None:
-            _check_vector(name, vector, input)
+            check_vector(name, vector, input)
 
 
-def _check_vector(name: str, vector: Tensor, input: Tensor) -> None:
+def check_vector(name: str, vector: Tensor, input: Tensor) -> None:
+    """Refuse a (C,) parameter or buffer that does not fit an input (N, C, *) in size or dtype."""
     channels = input.shape[1]
     if vector.numel() != channels:
         raise RuntimeError(
