@@ -20,6 +20,7 @@ _HOME = {
     "BatchNorm2d": "bnlib.norm",
     "BatchNorm3d": "bnlib.norm",
     "SyncBatchNorm": "bnlib.norm",
+    "fold_batch_norm": "bnlib.norm",
     "recalibrate": "bnlib.norm",
     "LeNet": "bnlib.training",
     "fashion_mnist": "bnlib.training",

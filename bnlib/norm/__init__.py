@@ -1,5 +1,6 @@
 """Batch normalization itself: statistics, the function with its backward, the layers, recalibration."""
 
+from bnlib.norm.folding import FoldEntry, Folding, FoldReport, fold_batch_norm
 from bnlib.norm.functional import batch_norm
 from bnlib.norm.layers import (
     BatchNorm1d,
@@ -17,6 +18,9 @@ __all__ = [
     "BatchNorm1d",
     "BatchNorm2d",
     "BatchNorm3d",
+    "FoldEntry",
+    "FoldReport",
+    "Folding",
     "LazyBatchNorm1d",
     "LazyBatchNorm2d",
     "LazyBatchNorm3d",
@@ -24,6 +28,7 @@ __all__ = [
     "SyncBatchNorm",
     "batch_mean_var",
     "batch_norm",
+    "fold_batch_norm",
     "recalibrate",
     "revert_sync_batchnorm",
 ]

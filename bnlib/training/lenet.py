@@ -3,7 +3,7 @@
 from collections import OrderedDict
 from collections.abc import Callable
 
-from torch import Tensor, nn
+from torch import Tensor, fx, nn
 
 from bnlib import lecture
 from bnlib.language import message
@@ -65,14 +65,19 @@ class LeNet(nn.Sequential):
         self.apply(_xavier)
 
     def forward(self, images: Tensor) -> Tensor:
-        if images.dim() != 4 or images.shape[1:] != (1, 28, 28):
-            raise ValueError(message("training.image_shape", shape=tuple(images.shape)))
+        _check_shape(images)
         return super().forward(images)
 
     def __getitem__(self, index: int | slice) -> nn.Module:
         if isinstance(index, slice):  # torch would call LeNet(layers), but a part of a LeNet is none
             return nn.Sequential(OrderedDict(list(self._modules.items())[index]))
         return super().__getitem__(index)
+
+
+@fx.wrap  # one step to torch.fx, which can't follow a decision on shapes
+def _check_shape(images: Tensor) -> None:
+    if images.dim() != 4 or images.shape[1:] != (1, 28, 28):
+        raise ValueError(message("training.image_shape", shape=tuple(images.shape)))
 
 
 def _xavier(module: nn.Module) -> None:
