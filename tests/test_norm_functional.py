@@ -186,3 +186,53 @@ WRONG = [
 def test_wrong_input(args, error, sentence):
     with pytest.raises(error, match=sentence):
         bnlib.batch_norm(*args)
+
+
+@settings(deadline=None, max_examples=40)
+@given(n=st.integers(2, 30), spatial=st.integers(1, 4), seed=st.integers(0, 2**16), data=st.data())
+def test_order_and_splitting_of_the_batch_do_not_matter(n, spatial, seed, data):
+    """Permuting the samples permutes the output; parts merged by Chan have the statistics of the whole."""
+    generator = torch.Generator().manual_seed(seed)
+    x = torch.randn(n, 3, spatial, dtype=torch.double, generator=generator) * 5 + 100
+    order = torch.randperm(n, generator=generator)
+    y = bnlib.batch_norm(x, None, None, training=True)
+    torch.testing.assert_close(bnlib.batch_norm(x[order], None, None, training=True), y[order], rtol=1e-9, atol=1e-9)
+    cuts = sorted(data.draw(st.lists(st.integers(0, n), max_size=4)))
+    merged = bnlib.norm.MergedStatistics()
+    for part in torch.tensor_split(x, cuts):  # empty parts among them
+        merged.add(part)
+    torch.testing.assert_close(merged.mean, x.mean((0, 2)), rtol=1e-12, atol=0)
+    torch.testing.assert_close(merged.unbiased_var(), x.var((0, 2)), rtol=1e-9, atol=1e-12)
+
+
+NUMBERS = [(torch.float32, 0.0), (torch.float32, 1e2), (torch.float32, 1e4)]
+NUMBERS += [(dtype, offset) for dtype in (torch.bfloat16, torch.float16) for offset in (0.0, 1e2)]
+
+
+@pytest.mark.parametrize(("dtype", "offset"), NUMBERS, ids=str)
+@pytest.mark.parametrize("shape", [(64, 3), (16, 3, 7, 5)], ids=str)
+def test_as_near_to_the_float64_truth_as_torch(shape, dtype, offset):
+    """Errors of output, gradients and running statistics, each against float64 arithmetic on the same rounded input.
+
+    Allowed is twice torch's error, and what rounding the mean to float32 explains: eps times the offset.
+    """
+    generator = torch.Generator().manual_seed(0)
+    x = (torch.randn(shape, generator=generator) + offset).to(dtype)
+    upstream = torch.randn(shape, generator=generator).to(dtype)
+
+    def results(function, x, upstream, kind):
+        leaf = x.clone().requires_grad_()
+        weight, bias = (torch.linspace(0.5, 2, 3, dtype=kind).requires_grad_() for _ in range(2))
+        running_mean, running_var = torch.zeros(3, dtype=kind), torch.ones(3, dtype=kind)
+        y = function(leaf, running_mean, running_var, weight, bias, True)
+        gradients = torch.autograd.grad(y, (leaf, weight, bias), upstream)
+        return y.detach(), *gradients, running_mean, running_var
+
+    truth = results(F.batch_norm, x.double(), upstream.double(), torch.double)
+    ours = results(bnlib.batch_norm, x, upstream, torch.float32)
+    theirs = results(F.batch_norm, x, upstream, torch.float32)
+    for name, true, a, b in zip(("y", "dx", "dw", "db", "mean", "var"), truth, ours, theirs, strict=True):
+        scale = true.abs().max()
+        rounding = torch.finfo(a.dtype).eps * (1 + offset if a.dtype == torch.float32 else 1)
+        error, torchs = ((v.double() - true).abs().max() / scale for v in (a, b))
+        assert a.dtype == b.dtype and error <= 2 * torchs + 8 * rounding, (name, error, torchs)
