@@ -87,10 +87,16 @@ def test_the_seed_decides_the_run(run):
     assert numbers("5") == numbers("5") != numbers("6")
 
 
+def listen_to_ctrl_c():
+    """A shell's background jobs, and with them their children, ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def test_ctrl_c_keeps_what_there_is(tmp_path):
     path = tmp_path / "run.csv"
     words = [sys.executable, "-m", "bnlib", "train", "--subset", "--epochs", "1000", "--history", str(path)]
-    with subprocess.Popen(words, stdout=-1, stderr=-1, text=True, env={**PLAIN, "PYTHONUTF8": "1"}) as process:
+    options = {"stdout": -1, "stderr": -1, "text": True, "env": {**PLAIN, "PYTHONUTF8": "1"}}
+    with subprocess.Popen(words, preexec_fn=listen_to_ctrl_c, **options) as process:
         begun = [process.stdout.readline() for _ in range(2)]
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)

@@ -62,7 +62,7 @@ def test_shown_in_a_notebook():
     manager, client = start_new_kernel()
     said = []
     try:
-        code = "from bnlib.training.progress import _is_watched\nprint(_is_watched())"
+        code = "from bnlib.training.progress import is_watched\nprint(is_watched())"
         reply = client.execute_interactive(
             code, timeout=60, output_hook=lambda message: said.append(message["content"])
         )
