@@ -1,7 +1,6 @@
 """The table of conventions against the frameworks themselves: torch, the lecture's code, Keras, ONNX and Flax."""
 
 import importlib.util
-import warnings
 
 import numpy as np
 import pytest
@@ -25,14 +24,10 @@ SHAPES = [(8, 3), (8, 3, 4, 5)]
 STEPS = 3
 
 
-@pytest.fixture(scope="module")
-def keras(tmp_path_factory):
-    """Keras on torch, its settings kept out of the home folder."""
-    with pytest.MonkeyPatch.context() as patch, warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of other people's imports
-        patch.setenv("KERAS_BACKEND", "torch")
-        patch.setenv("KERAS_HOME", str(tmp_path_factory.mktemp("keras")))
-        import keras
+@pytest.fixture
+def keras():
+    from keras_on_torch import keras  # takes seconds, so not where tests are only collected
+
     return keras
 
 

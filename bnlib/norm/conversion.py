@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from torch import nn
 
-from bnlib.norm.layers import _OwnForward
+from bnlib.norm.layers import OwnForward
 
 
 def replace_layers(module: nn.Module, kinds: tuple[type, ...], build: Callable[[nn.Module], nn.Module]) -> nn.Module:
@@ -26,6 +26,6 @@ def with_state_of(layer: nn.Module, cls: type[nn.Module]) -> nn.Module:
     new = cls(*options, device="meta", bias=layer.bias is not None)
     for name in ("weight", "bias", "running_mean", "running_var", "num_batches_tracked", "training"):
         setattr(new, name, getattr(layer, name))
-    if isinstance(new, _OwnForward):
+    if isinstance(new, OwnForward):
         new.impl = getattr(layer, "impl", new.impl)
     return new

@@ -9,7 +9,7 @@ from torch.nn.utils.parametrize import is_parametrized
 
 from bnlib.norm.fold_flow import BATCH_NORM, Feed, hooks_of
 from bnlib.norm.fold_weights import scale_and_shift
-from bnlib.norm.layers import _OwnForward
+from bnlib.norm.layers import OwnForward
 
 DIMENSIONS = {
     nn.Conv1d: 1,
@@ -21,7 +21,7 @@ DIMENSIONS = {
     nn.Linear: 0,
 }
 NORM_DIMENSIONS = {nn.BatchNorm1d: 1, nn.BatchNorm2d: 2, nn.BatchNorm3d: 3}
-FORWARDS = (BATCH_NORM.forward, nn.SyncBatchNorm.forward, _OwnForward.forward)
+FORWARDS = (BATCH_NORM.forward, nn.SyncBatchNorm.forward, OwnForward.forward)
 HALF, WIDE = (torch.float16, torch.bfloat16), (torch.float32, torch.float64)
 
 

@@ -52,6 +52,11 @@ def skeleton(model: nn.Module) -> nn.Module:
     for module in sketch.modules():
         for hooks in hooks_of(module):
             hooks.clear()
+        parameter = next(module.parameters(recurse=False), None)
+        for name, value in list(vars(module).items()):
+            if isinstance(value, Tensor) and value.is_floating_point() and parameter is not None:
+                # a computed weight: the hook that would renew it after .double() or .to(device) is gone
+                setattr(module, name, value.to(parameter))
     return sketch
 
 

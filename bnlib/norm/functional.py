@@ -56,7 +56,8 @@ def batch_norm(
 
     Source: Ioffe & Szegedy (2015), https://arxiv.org/abs/1502.03167.
     """
-    _check(input, running_mean, running_var, weight, bias, training, impl)
+    check_impl(impl)
+    check_arguments(input, running_mean, running_var, weight, bias, training)
     form = {"explicit": _explicit, "compiled": _compiled, "native": _native}[impl]
     return form(input, running_mean, running_var, weight, bias, training, momentum, eps)
 
@@ -112,8 +113,8 @@ def check_impl(impl: str) -> str:
     return impl
 
 
-def _check(input, running_mean, running_var, weight, bias, training, impl) -> None:
-    check_impl(impl)
+def check_arguments(input, running_mean, running_var, weight, bias, training) -> None:
+    """Refuse what has no meaning for a batch normalization over (N, C, *); errors as in `batch_norm`."""
     if input.dim() < 2:
         raise ValueError(
             f"batch_norm got an input of shape {tuple(input.shape)}; expected (N, C) or (N, C, *): a batch axis "

@@ -19,7 +19,7 @@ def recomputing() -> bool:
     return not torch.compiler.is_compiling() and torch._C._current_graph_task_id() != -1
 
 
-class _OwnForward:
+class OwnForward:
     """The decision of one forward pass: which statistics normalize, and how far the running ones move."""
 
     impl = "explicit"
@@ -66,7 +66,7 @@ class _OwnForward:
             )
 
 
-class _Sized(_OwnForward):
+class _Sized(OwnForward):
     """torch's constructor, and `impl` behind it."""
 
     def __init__(
@@ -86,7 +86,7 @@ class _Sized(_OwnForward):
         self.impl = check_impl(impl)
 
 
-class _Lazy(_OwnForward):
+class _Lazy(OwnForward):
     """The same without num_features, which the first input tells."""
 
     def __init__(

@@ -23,14 +23,14 @@ from torch.nn.modules.lazy import LazyModuleMixin
 
 from bnlib.norm.conversion import replace_layers, with_state_of
 from bnlib.norm.functional import check_vector
-from bnlib.norm.layers import BatchNorm1d, BatchNorm2d, BatchNorm3d, _OwnForward, recomputing
+from bnlib.norm.layers import BatchNorm1d, BatchNorm2d, BatchNorm3d, OwnForward, recomputing
 from bnlib.norm.normalization import forward_by, wide
 from bnlib.norm.statistics import along_channels, reduced_axes, update_moving, values_per_channel
 
 PLAIN = (BatchNorm1d, BatchNorm2d, BatchNorm3d, nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
 
 
-class SyncBatchNorm(_OwnForward, _BatchNorm):  # not nn.SyncBatchNorm, which DistributedDataParallel refuses on a CPU
+class SyncBatchNorm(OwnForward, _BatchNorm):  # not nn.SyncBatchNorm, which DistributedDataParallel refuses on a CPU
     """Batch normalization of (N, C, *) over N and * of all ranks of a process group together.
 
         y = (x - mean) / sqrt(var + eps) * weight + bias
