@@ -28,6 +28,7 @@ OPTIONS = [
     {"momentum": 1.0},
     {"eps": 0.1},
     {"affine": False},
+    {"bias": False},
     {"track_running_stats": False},
     {"affine": False, "track_running_stats": False, "momentum": None},
 ]
