@@ -23,7 +23,7 @@ def replace_layers(module: nn.Module, kinds: tuple[type, ...], build: Callable[[
 def with_state_of(layer: nn.Module, cls: type[nn.Module]) -> nn.Module:
     """A `cls` with the options, the very tensors and the mode of `layer`."""
     options = (layer.num_features, layer.eps, layer.momentum, layer.affine, layer.track_running_stats)
-    new = cls(*options, device="meta", bias=layer.bias is not None)
+    new = cls(*options, device="meta")
     for name in ("weight", "bias", "running_mean", "running_var", "num_batches_tracked", "training"):
         setattr(new, name, getattr(layer, name))
     if isinstance(new, OwnForward):

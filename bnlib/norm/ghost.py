@@ -149,7 +149,8 @@ class GhostBatchNorm(OwnForward, _BatchNorm):
         *,
         bias: bool = True,
     ) -> None:
-        super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype, bias=bias)
+        super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype)
+        self._keep_bias(bias)
         self.ghost_size = check_ghost_size(ghost_size)
 
     def forward(self, input: Tensor) -> Tensor:

@@ -52,6 +52,10 @@ class OwnForward:
         # cumulative average, as a tensor so that nothing waits for the device
         return 1.0 / self.num_batches_tracked.to(torch.promote_types(self.running_mean.dtype, torch.float32))
 
+    def _keep_bias(self, bias: bool) -> None:
+        if not bias:  # not by the argument, which an older torch does not have
+            self.register_parameter("bias", None)
+
     def _expect(self, input: Tensor, dims: tuple[int, ...], shapes: str) -> None:
         if input.dim() not in dims:
             raise ValueError(
@@ -82,7 +86,8 @@ class _Sized(OwnForward):
         bias: bool = True,
         impl: str = "explicit",
     ) -> None:
-        super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype, bias=bias)
+        super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype)
+        self._keep_bias(bias)
         self.impl = check_impl(impl)
 
 
@@ -101,7 +106,8 @@ class _Lazy(OwnForward):
         bias: bool = True,
         impl: str = "explicit",
     ) -> None:
-        super().__init__(eps, momentum, affine, track_running_stats, device, dtype, bias=bias)
+        super().__init__(eps, momentum, affine, track_running_stats, device, dtype)
+        self._keep_bias(bias)
         self.impl = check_impl(impl)
 
 

@@ -210,7 +210,8 @@ class BatchRenorm(OwnForward, _BatchNorm):
         bias: bool = True,
         limits: FixedLimits | RelaxedLimits = PAPER,
     ) -> None:
-        super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype, bias=bias)
+        super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype)
+        self._keep_bias(bias)
         self.limits = limits
 
     def forward(self, input: Tensor) -> Tensor:

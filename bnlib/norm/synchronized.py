@@ -78,7 +78,8 @@ class SyncBatchNorm(OwnForward, _BatchNorm):  # not nn.SyncBatchNorm, which Dist
         *,
         bias: bool = True,
     ) -> None:
-        super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype, bias=bias)
+        super().__init__(num_features, eps, momentum, affine, track_running_stats, device, dtype)
+        self._keep_bias(bias)
         self.process_group = process_group
 
     def forward(self, input: Tensor) -> Tensor:
