@@ -1,5 +1,8 @@
 """impl="explicit", "compiled", "native": one operation in three forms; and the layers inside of torch's machinery."""
 
+import copy
+import pickle
+
 import pytest
 import torch
 from torch import nn
@@ -143,3 +146,19 @@ def test_vmap_over_shared_running_statistics_raises_torchs_own_error(impl):
 
     with pytest.raises((RuntimeError, ValueError), match="vmap|in-place|batch_norm"):
         torch.func.vmap(step)(x)
+
+
+@pytest.mark.filterwarnings("ignore::DeprecationWarning", "ignore::torch.jit.TracerWarning")  # of the old exporters
+def test_a_layer_in_prediction_mode_can_be_exported_copied_and_called_with_other_state():
+    layer = bnlib.BatchNorm2d(3)
+    x = torch.randn(4, 3, 5, 5)
+    layer(x)
+    layer.eval()
+    expected = layer(x)
+    torch.testing.assert_close(torch.jit.trace(layer, x)(x), expected)
+    torch.testing.assert_close(torch.export.export(layer, (x,)).module()(x), expected)
+    torch.testing.assert_close(pickle.loads(pickle.dumps(copy.deepcopy(layer)))(x), expected)
+    with torch.inference_mode():
+        torch.testing.assert_close(layer(x), expected)
+    other = {name: value.clone() for name, value in bnlib.BatchNorm2d(3).state_dict().items()}
+    torch.testing.assert_close(torch.func.functional_call(layer, other, (x,)), x / (1 + layer.eps) ** 0.5)

@@ -209,6 +209,8 @@ WRONG = [
     ((X, None, None), RuntimeError, "no running_mean or no running_var with training=False"),
     ((X, torch.ones(4), V), RuntimeError, "running_mean should contain 3 elements"),
     ((X, V, V, torch.ones(2)), RuntimeError, "weight should contain 3 elements"),
+    ((X.long(), V, V), NotImplementedError, "an input of torch.int64; expected floating point"),
+    ((X.to(torch.cfloat), None, None, None, None, True), NotImplementedError, "an input of torch.complex64"),
     ((X.double(), V, V), RuntimeError, "running_mean is torch.float32 beside an input of torch.float64"),
 ]
 

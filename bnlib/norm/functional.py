@@ -53,6 +53,7 @@ def batch_norm(
         ValueError: fewer than two axes; one value per channel in training, which has no variance; an unknown impl.
         RuntimeError: running statistics missing in prediction, a vector that has not C elements, or dtypes
             that don't go together.
+        NotImplementedError: integers or complex numbers.
 
     Source: Ioffe & Szegedy (2015), https://arxiv.org/abs/1502.03167.
     """
@@ -119,6 +120,11 @@ def check_arguments(input, running_mean, running_var, weight, bias, training) ->
         raise ValueError(
             f"batch_norm got an input of shape {tuple(input.shape)}; expected (N, C) or (N, C, *): a batch axis "
             "and a channel axis. Add the missing axis, for example with input.unsqueeze(0)."
+        )
+    if not input.is_floating_point():
+        raise NotImplementedError(
+            f"batch_norm got an input of {input.dtype}; expected floating point. Convert it, for example with "
+            "input.float(), or complex numbers with torch.view_as_real."
         )
     if not training and (running_mean is None or running_var is None):
         raise RuntimeError(

@@ -51,6 +51,8 @@ def normalize_by(
             need them, so that changing them afterwards does no harm.
         x, weight, bias, eps: as in `normalize`.
     """
+    if torch.jit.is_tracing():  # which records operations and no Function; prediction is what it is used for
+        return forward_by(x, weight, bias, mean.detach(), var.detach(), eps)
     function = NormalizeByTraced if torch.compiler.is_compiling() else NormalizeBy
     mean, var = mean.detach(), var.detach()
     if torch.is_grad_enabled():
