@@ -12,7 +12,7 @@ import bnlib
 from bnlib.norm.functional import IMPLEMENTATIONS
 
 OTHERS = [impl for impl in IMPLEMENTATIONS if impl != "explicit"]
-SHAPES = [(7, 3), (7, 3, 4), (7, 3, 4, 2), (2, 3, 2, 4, 2)]
+SHAPES = [(7, 3), (16, 3), (7, 3, 4), (7, 3, 4, 2), (2, 3, 2, 4, 2)]  # (16, 3): summed in blocks
 
 
 def run(impl, x, weight, bias, training, momentum=0.3):
