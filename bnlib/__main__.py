@@ -95,7 +95,7 @@ def _train(args: argparse.Namespace) -> None:
     import torch
     from tqdm import tqdm
 
-    from bnlib.training import History, LeNet, Moment, TrainConfig, choose_device, fashion_mnist, train
+    from bnlib.training import DivergedError, LeNet, Moment, TrainConfig, choose_device, fashion_mnist, train
 
     config = TrainConfig(args.epochs, args.lr, args.batch_size, args.seed)
     device = choose_device(args.device)
@@ -106,22 +106,24 @@ def _train(args: argparse.Namespace) -> None:
     data = fashion_mnist(device, subset=args.subset)
     sizes = {"train": len(data.train_labels), "test": len(data.test_labels)}
     print(message("command.training", norm=args.norm, data=data.name, device=device, **sizes), flush=True)
-    rows = []
 
     def report(moment: Moment) -> None:
         if moment.row is not None:
-            rows.append(moment.row)
             with tqdm.external_write_mode():  # above the progress bar, where there is one
                 print(moment.row, flush=True)
 
     try:
-        train(model, data, config, device=device, callback=report)
-    finally:  # after Ctrl-C or divergence as well: what there is
-        history = History(tuple(rows), config, data.name, str(device), sizes["train"])
-        if rows:
-            print(message("training.speed", rate=history.examples_per_second, device=device))
-        if rows and args.history is not None:
+        history, diverged = train(model, data, config, device=device, callback=report), None
+    except DivergedError as error:
+        history, diverged = error.history, error
+    if history.rows:  # after Ctrl-C or divergence as well: what there is
+        print(message("training.speed", rate=history.examples_per_second, device=device))
+        if args.history is not None:
             print(message("command.written", path=history.write_csv(args.history)))
+    if diverged is not None:
+        raise diverged
+    if history.interrupted:
+        raise KeyboardInterrupt
 
 
 def _data(args: argparse.Namespace) -> None:

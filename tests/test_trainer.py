@@ -6,37 +6,16 @@ from dataclasses import replace
 import pytest
 import torch
 from torch import nn
-from torch.nn import functional as F
+from training_data import few, lenet, part, timeless
 
 import bnlib
-from bnlib.training import DivergedError, LeNet, TrainConfig, evaluate, fashion_mnist, train
+from bnlib.training import TrainConfig, evaluate, fashion_mnist, train
 from bnlib.training.lenet import NORMS
 
 
 @pytest.fixture(scope="module")
 def data():
-    """600 and 200 images of the embedded subset: two batches of 256 and a tail of 88."""
-    whole = fashion_mnist(subset=True)
-    return part(whole, 600, 200)
-
-
-def part(data, train_images, test_images):
-    return replace(
-        data,
-        train_images=data.train_images[:train_images],
-        train_labels=data.train_labels[:train_images],
-        test_images=data.test_images[:test_images],
-        test_labels=data.test_labels[:test_images],
-    )
-
-
-def lenet(norm="batch"):
-    torch.manual_seed(1)
-    return LeNet(norm)
-
-
-def timeless(history):
-    return [replace(row, seconds=0) for row in history.rows]
+    return few()
 
 
 def train_ch6_like(net, data, epochs, lr, batch_size, seed):
@@ -118,12 +97,6 @@ def test_it_learns(data):
     assert history.rows[-1].train_accuracy > 0.45
 
 
-def test_a_diverged_run_stops_with_epoch_step_and_rate(data):
-    with pytest.raises(DivergedError, match=r"since step \d of epoch 1, at learning rate 1e\+38;") as caught:
-        train(lenet(), data, TrainConfig(lr=1e38))
-    assert "\n" not in str(caught.value)
-
-
 @pytest.mark.parametrize(("examples", "batch_size"), [(513, 256), (5, 1), (1, 256)])
 def test_a_batch_of_one_is_refused_before_the_first_step(data, examples, batch_size):
     model, few = lenet(), part(data, examples, 10)
@@ -160,30 +133,6 @@ def test_no_examples_and_a_missing_device_are_refused(data):
         train(lenet(), part(data, 0, 10))
     with pytest.raises(ValueError, match='expected "auto" or one of'):
         train(lenet(), data, device="cuda:99")
-
-
-def test_evaluate_counts_hits_over_uneven_batches_and_restores_modes(data):
-    model = lenet("torch").train()
-    model.norm1.eval()
-    modes = [module.training for module in model.modules()]
-    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    accuracy = evaluate(model, data.test_images, data.test_labels, batch_size=33)
-    assert [module.training for module in model.modules()] == modes
-    assert all(torch.equal(before[name], tensor) for name, tensor in model.state_dict().items())
-    logits = model.eval()(data.test_images)
-    assert accuracy == (logits.argmax(1) == data.test_labels).double().mean().item()
-    assert F.cross_entropy(logits, data.test_labels).requires_grad  # grad mode is back
-
-
-def test_evaluate_restores_modes_if_the_model_raises_and_refuses_what_does_not_pair(data):
-    model = lenet().train()
-    with pytest.raises(ValueError, match="expected images"):
-        evaluate(model, data.test_images.squeeze(1), data.test_labels)
-    assert model.training
-    with pytest.raises(ValueError, match="200 images and 5 labels"):
-        evaluate(model, data.test_images, data.test_labels[:5])
-    with pytest.raises(ValueError, match="0 images and 0 labels"):
-        evaluate(model, data.test_images[:0], data.test_labels[:0])
 
 
 def test_any_model_trains(data):

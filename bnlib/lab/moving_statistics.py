@@ -6,15 +6,13 @@ so whatever differs is the statistics' doing. Beside it stands each layer's lag:
 recalibrated mean, in recalibrated standard deviations, as root mean square over channels.
 """
 
-from copy import deepcopy
+import math
 from dataclasses import dataclass
 
 import pandas as pd
 import torch
-from torch import Tensor, nn
 
-from bnlib.norm import recalibrate
-from bnlib.training import FashionMNIST, LeNet, Moment, TrainConfig, evaluate, train
+from bnlib.training import FashionMNIST, LeNet, TrainConfig, train
 
 
 @dataclass(frozen=True)
@@ -45,49 +43,23 @@ def measure(data: FashionMNIST, config: Config) -> pd.DataFrame:
 def _one_run(data: FashionMNIST, config: Config, seed: int) -> pd.DataFrame:
     torch.manual_seed(seed)
     model = LeNet("batch")
-    for layer in _layers(model):
-        layer.momentum = config.momentum
-    scores: list[dict[str, float]] = []
-
-    def score(moment: Moment) -> None:
-        if moment.kind == "epoch":
-            scores.append(_score(moment.model, data, config.batch_size))
-
-    history = train(
-        model, data, TrainConfig(config.epochs, config.lr, config.batch_size, seed), progress=False, callback=score
+    for name in ("norm1", "norm2", "norm3", "norm4"):
+        getattr(model, name).momentum = config.momentum
+    every_epoch = math.ceil(len(data.train_labels) / config.batch_size)
+    run = TrainConfig(config.epochs, config.lr, config.batch_size, seed, score_every=every_epoch)
+    history = train(model, data, run, progress=False)
+    if history.interrupted:
+        raise KeyboardInterrupt
+    return pd.DataFrame(
+        {
+            "seed": seed,
+            "epoch": row.epoch,
+            "train_loss": row.loss,
+            "train_accuracy": row.train_accuracy,
+            "moving": found.moving,
+            "recalibrated": found.recalibrated,
+            "batch": found.batch,
+            **{f"lag_{i}": lag for i, lag in enumerate(found.lags, start=1)},
+        }
+        for row, found in zip(history.rows, history.scores, strict=True)
     )
-    rows = [
-        {"seed": seed, "epoch": row.epoch, "train_loss": row.loss, "train_accuracy": row.train_accuracy, **found}
-        for row, found in zip(history.rows, scores, strict=True)
-    ]
-    return pd.DataFrame(rows)
-
-
-def _score(model: nn.Module, data: FashionMNIST, batch_size: int) -> dict[str, float]:
-    moving = evaluate(model, data.test_images, data.test_labels)
-    exact = recalibrate(deepcopy(model), data.train_images.split(batch_size))
-    pairs = zip(_layers(model), _layers(exact), strict=True)
-    return {
-        "moving": moving,
-        "recalibrated": evaluate(exact, data.test_images, data.test_labels),
-        "batch": _accuracy_by_batch_statistics(model, data.test_images, data.test_labels, batch_size),
-        **{f"lag_{i}": _lag(kept, true) for i, (kept, true) in enumerate(pairs, start=1)},
-    }
-
-
-def _layers(model: nn.Module) -> list[nn.Module]:
-    return [m for m in model.modules() if isinstance(m, nn.modules.batchnorm._BatchNorm)]
-
-
-def _lag(kept: nn.Module, true: nn.Module) -> float:
-    distance = (kept.running_mean - true.running_mean) / (true.running_var + true.eps).sqrt()  # (C,)
-    return distance.square().mean().sqrt().item()
-
-
-@torch.no_grad()
-def _accuracy_by_batch_statistics(model: nn.Module, images: Tensor, labels: Tensor, batch_size: int) -> float:
-    model = deepcopy(model).train()  # a copy: training mode would move the averages
-    hits = sum(
-        (model(x).argmax(1) == y).sum() for x, y in zip(images.split(batch_size), labels.split(batch_size), strict=True)
-    )
-    return hits.item() / len(labels)

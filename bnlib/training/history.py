@@ -10,7 +10,8 @@ from bnlib.language import message
 if TYPE_CHECKING:  # pandas is imported when a table is asked for
     import pandas as pd
 
-    from bnlib.training.trainer import TrainConfig
+    from bnlib.training.config import TrainConfig
+    from bnlib.training.scoring import Scores
 
 
 @dataclass(frozen=True)
@@ -42,6 +43,9 @@ class History:
     data: str  # "fashion-mnist" or "fashion-mnist-subset"
     device: str
     examples: int  # training examples of one epoch
+    path: str = "eager"  # how the steps were run
+    scores: "tuple[Scores, ...]" = ()  # of TrainConfig.score_every
+    interrupted: bool = False  # before the last epoch came to its end
 
     @property
     def examples_per_second(self) -> float:

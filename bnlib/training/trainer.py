@@ -1,56 +1,38 @@
 """The lecture's training loop (the mathematics of d2l.train_ch6), written so that the device never waits.
 
-The data is moved to the device once and shuffled there; loss and hits stay there until the epoch ends. Random
-numbers: the order of the examples comes from a generator of its own on the device, seeded by
+The data is moved to the device once and shuffled there; loss and hits stay there until somebody wants to see them.
+Random numbers: the order of the examples comes from a generator of its own on the device, seeded by
 `TrainConfig.seed`; torch's global generator is left to the model (dropout, say) and its initialization.
-On a CPU, equal weights and an equal seed give equal histories to the last bit, time aside.
+On a CPU, equal weights, an equal seed and an equal number of threads give equal histories to the last bit, time aside,
+whether a run was stopped and resumed or not.
 """
 
-import math
-import time
-from collections.abc import Callable, Iterator
+import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
-from numbers import Integral, Real
+from pathlib import Path
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from bnlib.language import message
+from bnlib.training.checkpoint import Checkpoints, check_resumable, read
+from bnlib.training.config import LECTURE, TrainConfig
 from bnlib.training.device import choose_device
+from bnlib.training.distributed import World
+from bnlib.training.divergence import DivergedError, first_layer_affected, is_broken
 from bnlib.training.fashion_mnist import FashionMNIST
 from bnlib.training.history import EpochRow, History
+from bnlib.training.interrupt import Interrupt
 from bnlib.training.progress import Progress
+from bnlib.training.run import Run
+from bnlib.training.scoring import evaluate, score
+from bnlib.training.steps import Steps, make_steps
 
 
-class DivergedError(RuntimeError):
-    """The training loss stopped being a finite number."""
-
-
-@dataclass(frozen=True)
-class TrainConfig:
-    """How to train; the defaults are the lecture's.
-
-    Raises:
-        ValueError: a number out of its range.
-    """
-
-    epochs: int = 10
-    lr: float = 1.0  # of plain SGD: high, and what batch normalization makes possible here
-    batch_size: int = 256  # the last batch of an epoch may be smaller
-    seed: int = 0  # of the order of the examples, not of the weights
-
-    def __post_init__(self) -> None:
-        for name, least in (("epochs", 1), ("batch_size", 1), ("seed", 0)):
-            value = getattr(self, name)
-            if not isinstance(value, Integral) or not least <= value < 2**63:
-                raise ValueError(message("training.not_whole", name=name, value=value, least=least))
-        if not isinstance(self.lr, Real) or not 0 < self.lr < math.inf:
-            raise ValueError(message("training.not_positive", name="lr", value=self.lr))
-
-
-LECTURE = TrainConfig()
+class TrainingWarning(UserWarning):
+    """Training goes on, but not as asked for: a checkpoint wasn't written, or another path was taken."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +43,7 @@ class Moment:
     epoch: int  # from 1
     step: int  # from 1, over the whole run
     model: nn.Module  # in training mode; whoever changes that restores it
-    loss: Tensor  # 0-d: of the step's minibatch on the device, or the mean over the epoch
+    loss: Tensor  # 0-d: of the step's minibatch on the device, to be read before the next step, or the epoch's mean
     row: EpochRow | None = None  # of an epoch
 
 
@@ -73,8 +55,15 @@ def train(
     device: str | torch.device | None = None,
     progress: bool | None = None,
     callback: Callable[[Moment], None] | None = None,
+    checkpoint: str | Path | None = None,
+    resume: bool = False,
+    checkpoint_seconds: float = 10.0,
 ) -> History:
     """Train by minibatch SGD on the cross-entropy and score the test images after every epoch.
+
+    Ctrl-C ends the run after the step it is in, saves, and returns what there is, with `History.interrupted` set. Where
+    torch.distributed is initialized, the processes of the default group train one model together, each with its part
+    of every batch; Ctrl-C then ends them as it ends any program.
 
     Args:
         model: from images (N, 1, 28, 28) to logits; changed in place, moved to the device, and at the end in
@@ -83,68 +72,102 @@ def train(
         device: as in `choose_device`: None takes the fastest there is.
         progress: True, False, or None to show a bar in terminals and notebooks only.
         callback: called with a `Moment` after every step and every epoch.
+        checkpoint: a file that holds, every few seconds and at the end, all that is needed to go on.
+        resume: go on from that file if it is there; without it, an existing file is refused and not overwritten.
+        checkpoint_seconds: between two writings of the file; 0 writes it after every step.
 
     Returns:
         A row per epoch. Training loss and accuracy are means over the epoch's examples, each taken in
         training mode just before its step; the test accuracy is taken in prediction mode.
 
     Raises:
-        ValueError: a device this machine lacks; no examples; a batch of one where BatchNorm1d needs two.
-        DivergedError: at the end of an epoch whose loss was not finite throughout.
+        ValueError: a device or path this machine lacks; no examples; a batch of one where BatchNorm1d needs two; a
+            checkpoint of another model or run.
+        FileExistsError: a checkpoint that is there already, without `resume`.
+        DivergedError: the loss was not finite, or exploded; on a CPU at once, elsewhere at the end of the epoch.
     """
-    device = choose_device(device)
+    device, world = choose_device(device), World.here()
     _check(model, data, config)
     model.to(device)
-    data = data.to(device)
-    optimizer = torch.optim.SGD(model.parameters(), lr=config.lr)
-    order = torch.Generator(device).manual_seed(config.seed)
-    examples = len(data.train_labels)
-    steps = math.ceil(examples / config.batch_size)
-    rows = []
-    with Progress(progress, config.epochs, examples) as bar:
-        for epoch in range(1, config.epochs + 1):
-            bar.begin(epoch)
-            start = time.perf_counter()
-            model.train()
-            sums = torch.empty(steps, 2, device=device)  # of each batch: loss, hits
-            for i, batch in enumerate(_batches(data, config.batch_size, order)):
-                loss = _step(model, optimizer, *batch, sums[i])
-                bar.advance(len(batch[0]))
-                if callback:
-                    callback(Moment("step", epoch, (epoch - 1) * steps + i + 1, model, loss))
-            loss, accuracy = _means(sums, examples, epoch, config.lr)
-            test_accuracy = evaluate(model, data.test_images, data.test_labels)
-            rows.append(EpochRow(epoch, loss, accuracy, test_accuracy, time.perf_counter() - start))
-            bar.end(rows[-1])
-            if callback:
-                callback(Moment("epoch", epoch, epoch * steps, model, torch.tensor(loss), rows[-1]))
-    model.eval()
-    return History(tuple(rows), config, data.name, str(device), examples)
+    run = Run(model, data.to(device), config)
+    path = None if checkpoint is None else Path(checkpoint)
+    _begin(run, path, resume)
+    saver = Checkpoints(path if world.leads else None, checkpoint_seconds, _warn)
+    steps = make_steps(model, run.data, config, world, _warn)
+    run.path = steps.path
+    with Progress(progress if world.leads else False, config.epochs, run.examples) as bar:
+        with Interrupt(world.size == 1) as interrupt:
+            while run.epoch <= config.epochs and not interrupt.asked:
+                _epoch(run, steps, world, bar, saver, interrupt, callback)
+            saver.save(run.state())
+    model.to(memory_format=torch.contiguous_format).eval()
+    return run.history()
 
 
-@torch.no_grad()
-def evaluate(model: nn.Module, images: Tensor, labels: Tensor, batch_size: int = 2000) -> float:
-    """The accuracy (0 ... 1) of a model in prediction mode; the modes it had are restored.
+def _epoch(run: Run, steps: Steps, world: World, bar, saver, interrupt: Interrupt, callback) -> None:
+    """One epoch, or the rest of one; it ends early when an interrupt is asked for."""
+    order, config, model = run.begin_epoch(), run.config, run.model
+    steps.begin(order, run.sums, run.done)
+    run.sums = steps.sums
+    at_start = run.state(run.device)  # where a diverged epoch is played back from
+    free_to_read = run.device.type == "cpu" and world.size == 1
+    bar.begin(run.epoch)
+    model.train()
+    for i in range(run.done, run.steps):
+        loss = steps.run(i)
+        run.done = i + 1
+        bar.advance(len(steps.batches[i]))
+        if free_to_read and is_broken(loss):
+            _diverged(run, steps, at_start, i)
+        if callback:
+            callback(Moment("step", run.epoch, run.step, model, loss))
+        if config.score_every and run.step % config.score_every == 0:
+            run.scores.append(score(model, run.data, config.batch_size, run.epoch, run.step))
+        if saver.due():
+            saver.save(run.state())
+        if interrupt.asked:
+            return
+    sums = world.total(run.sums.clone()).cpu().double()  # here Python waits for the device
+    sizes = torch.tensor([len(batch) for batch in steps.batches])
+    broken = is_broken(sums[:, 0] / sizes).nonzero()
+    if len(broken):
+        _diverged(run, steps, at_start, broken[0].item())
+    loss, hits = (sums.sum(0) / run.examples).tolist()
+    row = run.end_epoch(loss, hits, evaluate(model, run.data.test_images, run.data.test_labels))
+    bar.end(row)
+    if callback:
+        callback(Moment("epoch", row.epoch, run.step, model, torch.tensor(loss), row))
 
-    Args:
-        images, labels: (N, 1, 28, 28) and (N,); taken to the model's device batch by batch if need be.
+
+def _diverged(run: Run, steps: Steps, at_start: dict, i: int) -> None:
+    """Play the epoch back to just before step i, find the layer, and raise.
 
     Raises:
-        ValueError: no images, or not one label for each.
+        DivergedError: always.
     """
-    if len(images) == 0 or len(images) != len(labels):
-        raise ValueError(message("training.unpaired", images=len(images), labels=len(labels)))
-    parameter = next(model.parameters(), images)
-    modes = {module: module.training for module in model.modules()}
-    model.eval()
-    try:
-        hits = torch.zeros((), dtype=torch.int64, device=parameter.device)
-        for x, y in zip(images.split(batch_size), labels.split(batch_size), strict=True):
-            hits += (model(x.to(hits.device)).argmax(1) == y.to(hits.device)).sum()
-    finally:
-        for module, mode in modes.items():
-            module.training = mode
-    return hits.item() / len(labels)
+    loss = run.sums[i, 0].item() / len(steps.batches[i])
+    first = at_start["done"]
+    run.restore(at_start)
+    steps.begin(run.begin_epoch(), run.sums, first)
+    for k in range(first, i):
+        steps.run(k)
+    run.done = i
+    layer = first_layer_affected(run.model, run.data.train_images[steps.batches[i]])
+    raise DivergedError(run.epoch, i + 1, loss, run.config.lr, layer, run.history())
+
+
+def _begin(run: Run, path: Path | None, resume: bool) -> None:
+    """Take up the checkpoint if there is one and it is wanted."""
+    if path is None or not path.exists():
+        return
+    if not resume:
+        raise FileExistsError(message("training.checkpoint_exists", path=path))
+    state = read(path)
+    check_resumable(path, state, run.config, run.data.name, run.examples, str(run.device))
+    run.restore(state)
+    was, now = state["threads"], torch.get_num_threads()
+    if run.device.type == "cpu" and was != now:
+        _warn(message("training.other_threads", was=was, now=now))
 
 
 def _check(model: nn.Module, data: FashionMNIST, config: TrainConfig) -> None:
@@ -158,35 +181,5 @@ def _check(model: nn.Module, data: FashionMNIST, config: TrainConfig) -> None:
         raise ValueError(message("training.batch_of_one", batch_size=config.batch_size, examples=images))
 
 
-def _batches(data: FashionMNIST, batch_size: int, order: torch.Generator) -> Iterator[tuple[Tensor, Tensor]]:
-    """The examples of one epoch, each once, in a new order, in batches on the data's device."""
-    shuffled = torch.randperm(len(data.train_labels), generator=order, device=order.device)
-    for chosen in shuffled.split(batch_size):
-        yield data.train_images[chosen], data.train_labels[chosen]
-
-
-def _step(model: nn.Module, optimizer: torch.optim.SGD, x: Tensor, y: Tensor, sums: Tensor) -> Tensor:
-    """One step of SGD; the batch's summed loss and its hits go into `sums` (2,), and nothing waits for them.
-
-    Returns:
-        The mean loss, 0-d, detached.
-    """
-    optimizer.zero_grad()
-    logits = model(x)  # (N, classes)
-    loss = F.cross_entropy(logits, y)
-    loss.backward()
-    optimizer.step()
-    loss = loss.detach()
-    sums[0] = loss * len(y)
-    sums[1] = (logits.argmax(1) == y).sum()
-    return loss
-
-
-def _means(sums: Tensor, examples: int, epoch: int, lr: float) -> tuple[float, float]:
-    """Mean loss and accuracy of an epoch from its batches' sums (steps, 2)."""
-    sums = sums.cpu().double()  # here Python waits for the device
-    broken = (~sums[:, 0].isfinite()).nonzero()
-    if len(broken):
-        raise DivergedError(message("training.diverged", epoch=epoch, step=broken[0].item() + 1, lr=lr))
-    loss, hits = sums.sum(0).tolist()
-    return loss / examples, hits / examples
+def _warn(sentence: str) -> None:
+    warnings.warn(sentence, TrainingWarning, stacklevel=4)
