@@ -5,11 +5,17 @@ the gradients of the processes; so each scales the sum of its losses by size / n
 and the average is the gradient of the mean loss over the whole batch, however unequal the parts are.
 """
 
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
+import torch
 import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
+
+from bnlib.training.device import choose_device
 
 
 @dataclass(frozen=True)
@@ -44,3 +50,27 @@ class World:
     def wrap(self, model: nn.Module) -> nn.Module:
         """The model, with gradients averaged over all processes where there are several."""
         return model if self.size == 1 else DistributedDataParallel(model)
+
+
+@contextmanager
+def together(device: str | torch.device | None = None) -> Iterator[torch.device | str | None]:
+    """Join the processes that torchrun started, for as long as the context lasts; alone, change nothing.
+
+    Args:
+        device: as in `choose_device`; "cpu" talks over gloo, CUDA over NCCL.
+
+    Yields:
+        The device for this process: on CUDA, the GPU of its rank on this machine.
+    """
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        yield device
+        return
+    chosen = choose_device(device)
+    if chosen.type == "cuda":
+        chosen = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
+        torch.cuda.set_device(chosen)
+    dist.init_process_group("nccl" if chosen.type == "cuda" else "gloo")
+    try:
+        yield chosen
+    finally:
+        dist.destroy_process_group()

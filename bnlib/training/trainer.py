@@ -87,7 +87,7 @@ def train(
         DivergedError: the loss was not finite, or exploded; on a CPU at once, elsewhere at the end of the epoch.
     """
     device, world = choose_device(device), World.here()
-    _check(model, data, config)
+    _check(model, data, config, world)
     model.to(device)
     run = Run(model, data.to(device), config)
     path = None if checkpoint is None else Path(checkpoint)
@@ -170,13 +170,13 @@ def _begin(run: Run, path: Path | None, resume: bool) -> None:
         _warn(message("training.other_threads", was=was, now=now))
 
 
-def _check(model: nn.Module, data: FashionMNIST, config: TrainConfig) -> None:
+def _check(model: nn.Module, data: FashionMNIST, config: TrainConfig, world: World) -> None:
     """Refuse what would otherwise fail in the middle of an epoch."""
     images, labels = len(data.train_images), len(data.train_labels)
     if images == 0 or images != labels:
         raise ValueError(message("training.unpaired", images=images, labels=labels))
-    last = images % config.batch_size or min(config.batch_size, images)
-    one = last == 1 or config.batch_size == 1
+    full, last = min(config.batch_size, images), images % config.batch_size
+    one = any(part == 1 for batch in (full, last) for part in (batch // world.size, -(-batch // world.size)))
     if one and any(isinstance(module, nn.BatchNorm1d) for module in model.modules()):
         raise ValueError(message("training.batch_of_one", batch_size=config.batch_size, examples=images))
 
