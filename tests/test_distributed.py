@@ -8,10 +8,11 @@ from pathlib import Path
 import distributed_run
 import pytest
 import torch
-from training_data import few, lenet
+from training_data import few, lenet, part
 
-from bnlib.training import train
+from bnlib.training import LeNet, TrainConfig, train
 from bnlib.training.distributed import World
+from bnlib.training.trainer import _check
 
 SCRIPT = Path(distributed_run.__file__)
 
@@ -49,8 +50,14 @@ def test_local_statistics_are_another_run_but_the_weights_agree_between_ranks(tm
     for name, parameter in lenet().named_parameters():
         assert torch.equal(runs[0][1][name], runs[1][1][name]) and parameter.shape == runs[0][1][name].shape
     assert [row.loss for row in runs[0][0].rows] == [row.loss for row in runs[1][0].rows]
-    together = train(lenet(), few(), distributed_run.CONFIG, device="cpu", progress=False)
+    together = train(lenet(), part(few(), 597, 200), distributed_run.CONFIG, device="cpu", progress=False)
     assert runs[0][0].rows[-1].loss != pytest.approx(together.rows[-1].loss, rel=1e-4)
+
+
+def test_a_part_of_one_is_refused_where_statistics_are_local():
+    with pytest.raises(ValueError, match="leaves one of the 600 examples alone"):
+        _check(LeNet("batch"), few(), TrainConfig(batch_size=199), World(0, 2))  # a tail of 3: 2 and 1
+    _check(LeNet("none"), few(), TrainConfig(batch_size=199), World(0, 2))
 
 
 def test_parts_make_up_the_batch():
