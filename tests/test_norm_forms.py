@@ -47,6 +47,41 @@ def test_equal_for_layouts_where_torchs_gradient_is_wrong(impl):
 
 
 @pytest.mark.parametrize("impl", IMPLEMENTATIONS)
+def test_prediction_and_training_before_one_backward(impl):
+    """The training step moves the statistics that the prediction went by; torch 2.13 alone takes the moved ones."""
+    x, weight = torch.randn(6, 3, dtype=torch.double), torch.tensor([0.5, 1.0, 2.0]).double()
+    x.requires_grad_(), weight.requires_grad_()
+    running_mean, running_var = torch.zeros(3).double(), torch.ones(3).double()
+    y = bnlib.batch_norm(x, running_mean, running_var, weight, impl=impl)
+    bnlib.batch_norm(x * 2, running_mean, running_var, weight, training=True, momentum=1.0, impl=impl)
+    truth = x * weight / (1 + 1e-5) ** 0.5
+    for a, b in zip(
+        torch.autograd.grad((y**3).sum(), (x, weight)), torch.autograd.grad((truth**3).sum(), (x, weight)), strict=True
+    ):
+        torch.testing.assert_close(a, b)
+
+
+@pytest.mark.parametrize("backend", ["aot_eager", "inductor"])
+@pytest.mark.parametrize("impl", ["explicit", "native"])
+def test_prediction_and_training_in_one_graph(impl, backend):
+    """A clone would be made anew in the backward graph, of statistics that have moved (pytorch 197039)."""
+
+    def both(x, weight, running_mean, running_var):
+        y = bnlib.batch_norm(x, running_mean, running_var, weight, impl=impl)
+        z = bnlib.batch_norm(x * 2, running_mean, running_var, weight, training=True, impl=impl)
+        return (y**3).sum() + (z**3).sum()
+
+    def results(function):
+        x = torch.randn(6, 3, generator=torch.Generator().manual_seed(0)).requires_grad_()
+        weight, running = torch.tensor([0.5, 1.0, 2.0]).requires_grad_(), (torch.zeros(3), torch.ones(3))
+        return *torch.autograd.grad(function(x, weight, *running), (x, weight)), *running
+
+    compiled = torch.compile(both, fullgraph=True, backend=backend)
+    for a, b in zip(results(compiled), results(both), strict=True):
+        torch.testing.assert_close(a, b, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("impl", IMPLEMENTATIONS)
 def test_layers_take_it_with_a_cumulative_average(impl):
     ours = bnlib.BatchNorm2d(3, momentum=None, impl=impl)
     theirs = nn.BatchNorm2d(3, momentum=None)
@@ -74,7 +109,10 @@ def test_lazy_layers_become_the_others_at_their_first_input(layer):
     assert lazy.state_dict().keys() == expected.state_dict().keys() and lazy.num_batches_tracked == 1
 
 
-@pytest.mark.parametrize("options", [{}, {"momentum": None}, {"track_running_stats": False}], ids=str)
+COMPILED = [{}, {"momentum": None}, {"track_running_stats": False}, {"momentum": None, "impl": "native"}]
+
+
+@pytest.mark.parametrize("options", COMPILED, ids=str)
 def test_layers_compile_in_one_graph(options):
     """torch's own breaks with momentum=None (pytorch 194504)."""
     eager, compiled = bnlib.BatchNorm2d(3, **options), bnlib.BatchNorm2d(3, **options)

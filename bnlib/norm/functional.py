@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from bnlib.norm.normalization import normalize, normalize_by
+from bnlib.norm.normalization import kept, normalize, normalize_by
 from bnlib.norm.statistics import along_channels, reduced_axes, update_moving, values_per_channel
 
 IMPLEMENTATIONS = ("explicit", "compiled", "native")
@@ -90,11 +90,27 @@ def _compiler():
 
 
 def _native(input, running_mean, running_var, weight, bias, training, momentum, eps) -> Tensor:
-    """torch's kernels, given input and upstream gradient in one layout: with two of them the gradient of torch 2.13
-    is wrong on a CPU for some strides, such as those of (N, L, C).transpose(1, 2).unsqueeze(-1)."""
+    """torch's kernels, kept from where they are wrong or stop.
+
+    - Input and upstream gradient come in one layout: with two of them the gradient of torch 2.13 is wrong on a CPU
+      for some strides, such as those of (N, L, C).transpose(1, 2).unsqueeze(-1).
+    - Prediction goes by copies of the running statistics: a later training step moves them unseen by autograd, and
+      the gradient of torch 2.13 is then that of the moved ones.
+    - A momentum that is a tensor moves them by ours: the kernel takes a number, for which one would have to wait.
+    """
     layout = _layout(input)
     input = input.contiguous(memory_format=layout)
-    output = F.batch_norm(input, running_mean, running_var, weight, bias, training, float(momentum), eps)
+    running, by_tensor = (running_mean, running_var), training and isinstance(momentum, Tensor)
+    if not training and torch.is_grad_enabled():
+        running = kept(running_mean), kept(running_var)
+    elif by_tensor:
+        running = tuple(None if v is None else v.clone() for v in running)
+    step = 1.0 if by_tensor or not training else momentum  # 1: the copies become the batch's own statistics
+    output = F.batch_norm(input, *running, weight, bias, training, step, eps)
+    if by_tensor:
+        for vector, new in zip((running_mean, running_var), running, strict=True):
+            if vector is not None:
+                update_moving(vector, new, momentum)
     if output.requires_grad:
         output.register_hook(lambda grad: grad.contiguous(memory_format=layout))
     return output

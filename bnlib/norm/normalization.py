@@ -56,7 +56,7 @@ def normalize_by(
     function = NormalizeByTraced if torch.compiler.is_compiling() else NormalizeBy
     mean, var = mean.detach(), var.detach()
     if torch.is_grad_enabled():
-        mean, var = mean.clone(), var.clone()
+        mean, var = kept(mean), kept(var)
     return function.apply(x, weight, bias, mean, var, eps)
 
 
@@ -229,6 +229,29 @@ NormalizeByTraced.forward.__signature__ = signature(NormalizeByTraced.forward)
 
 
 # ---- small parts
+
+
+@torch.library.custom_op("bnlib::kept", mutates_args=())
+def _opaque_clone(x: Tensor) -> Tensor:
+    return x.clone()
+
+
+_opaque_clone.register_fake(torch.empty_like)
+_opaque_clone.register_vmap(lambda info, in_dims, x: (_opaque_clone(x), in_dims[0]))
+
+
+def kept(x: Tensor) -> Tensor:
+    """A copy of x for the backward pass, which stays what it is when x changes.
+
+    Under torch.compile a clone is no such thing: the backward graph computes anew what is cheap, and takes buffers as
+    it finds them. What comes from statistics that have moved meanwhile would come out wrong without a word (torch
+    2.13, pytorch 197039). The result of an operation that it cannot look into is kept instead.
+    """
+    opaque = torch.compiler.is_compiling() and not _exporting()  # an exported graph has no backward pass
+    return _opaque_clone(x) if opaque else x.clone()
+
+
+_exporting = getattr(torch.compiler, "is_exporting", lambda: False)  # since torch 2.7
 
 
 def wide(x: Tensor) -> Tensor:

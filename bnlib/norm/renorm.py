@@ -17,7 +17,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 
 from bnlib.norm.functional import batch_norm, check_arguments
 from bnlib.norm.layers import OwnForward, recomputing
-from bnlib.norm.normalization import normalize, wide
+from bnlib.norm.normalization import kept, normalize, wide
 from bnlib.norm.statistics import along_channels, batch_mean_var, reduced_axes, update_moving
 
 
@@ -127,32 +127,14 @@ def batch_renorm(
     std = torch.sqrt(var + eps)
     moving_mean, moving_var = (along_channels(wide(v), input) for v in (running_mean, running_var))
     moving_std = torch.sqrt(moving_var + eps)
-    r = _kept(torch.clamp(std / moving_std, 1 / r_max, r_max))
-    d = _kept(torch.clamp((mean - moving_mean) / moving_std, -d_max, d_max))
+    r = kept(torch.clamp(std / moving_std, 1 / r_max, r_max))
+    d = kept(torch.clamp((mean - moving_mean) / moving_std, -d_max, d_max))
     _move(running_mean, running_var, mean, std, moving_std, momentum)
     if weight is not None:  # (x_hat r + d) γ + β = x_hat (r γ) + (d γ + β)
         gamma = along_channels(weight, input)
         r, d = r * gamma, d * gamma
     shift = d if bias is None else d + along_channels(bias, input)
     return normalize(input, reduced_axes(input), r, shift, eps)[0]
-
-
-@torch.library.custom_op("bnlib::kept", mutates_args=())
-def _opaque_clone(x: Tensor) -> Tensor:
-    return x.clone()
-
-
-_opaque_clone.register_fake(torch.empty_like)
-
-
-def _kept(x: Tensor) -> Tensor:
-    """x, kept for the backward pass under torch.compile too.
-
-    Its backward graph computes anew what is cheap, and takes buffers as it finds them: r and d anew would come from
-    statistics and a step count that have moved, and the gradient would be wrong without a word (torch 2.13, pytorch
-    197039). The result of an operation that it cannot look into is kept instead.
-    """
-    return _opaque_clone(x) if torch.compiler.is_compiling() else x
 
 
 def _move(running_mean, running_var, mean, std, moving_std, momentum) -> None:
