@@ -125,11 +125,13 @@ def test_layers_compile_in_one_graph(options):
         torch.testing.assert_close(a, b)
 
 
+@pytest.mark.parametrize("momentum", [0.1, None])
+@pytest.mark.parametrize("impl", IMPLEMENTATIONS)
 @pytest.mark.parametrize("reentrant", [True, False])
-def test_checkpointing_counts_a_batch_once(reentrant):
+def test_checkpointing_counts_a_batch_once(reentrant, impl, momentum):
     """Recomputing the forward pass would move the statistics twice (pytorch 96136)."""
     torch.manual_seed(0)
-    layer, alone = bnlib.BatchNorm1d(3), bnlib.BatchNorm1d(3)
+    layer, alone = (bnlib.BatchNorm1d(3, momentum=momentum, impl=impl) for _ in range(2))
     x, y = (torch.randn(8, 3, generator=torch.Generator().manual_seed(1)).requires_grad_() for _ in range(2))
     checkpoint(lambda x: layer(x).sin(), x, use_reentrant=reentrant).pow(2).sum().backward()
     alone(y).sin().pow(2).sum().backward()

@@ -27,20 +27,13 @@ class OwnForward:
     def forward(self, input: Tensor) -> Tensor:
         self._check_input_dim(input)
         by_batch = self.training or (self.running_mean is None and self.running_var is None)
-        update = self.training and self.track_running_stats and not recomputing()
+        update = self.training and self.track_running_stats
+        running = (self.running_mean, self.running_var) if update or not by_batch else (None, None)
+        if update and recomputing():  # copies move, since torch's kernel has to keep as many tensors as the first time
+            running = tuple(None if vector is None else vector.clone() for vector in running)
+            update = False
         momentum = self._count() if update else 0.0
-        keep = update or not by_batch
-        return batch_norm(
-            input,
-            self.running_mean if keep else None,
-            self.running_var if keep else None,
-            self.weight,
-            self.bias,
-            by_batch,
-            momentum,
-            self.eps,
-            impl=self.impl,
-        )
+        return batch_norm(input, *running, self.weight, self.bias, by_batch, momentum, self.eps, impl=self.impl)
 
     def _count(self) -> float | Tensor:
         """Count this batch, and say how much of it the running statistics take."""
