@@ -109,6 +109,19 @@ def test_lazy_layers_become_the_others_at_their_first_input(layer):
     assert lazy.state_dict().keys() == expected.state_dict().keys() and lazy.num_batches_tracked == 1
 
 
+def test_lazy_layers_without_parameters_or_with_loaded_ones():
+    lazy, x = bnlib.norm.LazyBatchNorm2d(affine=False, track_running_stats=False), torch.randn(2, 5, 3, 3)
+    torch.testing.assert_close(lazy(x), nn.BatchNorm2d(5)(x))
+    loaded = bnlib.norm.LazyBatchNorm2d()
+    loaded.load_state_dict(nn.BatchNorm2d(5).state_dict())
+    torch.testing.assert_close(loaded(x), nn.BatchNorm2d(5)(x))
+    assert lazy.num_features == loaded.num_features == 5
+    loaded = bnlib.norm.LazyBatchNorm2d()
+    loaded.load_state_dict(nn.BatchNorm2d(4).state_dict())
+    with pytest.raises(RuntimeError, match="an input with 5 channels"):
+        loaded(x)
+
+
 COMPILED = [{}, {"momentum": None}, {"track_running_stats": False}, {"momentum": None, "impl": "native"}]
 
 

@@ -103,6 +103,12 @@ class _Lazy(OwnForward):
         self._keep_bias(bias)
         self.impl = check_impl(impl)
 
+    def initialize_parameters(self, input: Tensor) -> None:
+        super().initialize_parameters(input)
+        if self.num_features == 0:  # torch's tells it only where it has parameters to shape: not without any, not
+            known = self.weight if self.weight is not None else self.running_mean  # where a state_dict brought them
+            self.num_features = input.shape[1] if known is None else known.numel()
+
 
 class BatchNorm1d(_Sized, nn.BatchNorm1d):
     """Batch normalization of (N, C) over N, or of (N, C, L) over N and L.
