@@ -293,6 +293,8 @@ WRONG = [
     (lambda: instance_norm(X, use_input_stats=False), RuntimeError, "no running_mean or no running_var"),
     (lambda: instance_norm(X, weight=torch.ones(3)), RuntimeError, "weight should contain 4 elements"),
     (lambda: InstanceNorm1d(3, affine=True)(X), ValueError, r"to match num_features \(3\), but got: 4"),
+    (lambda: group_norm(X.cfloat(), 2), NotImplementedError, "group_norm got an input of torch.complex64"),
+    (lambda: instance_norm(X.long()), NotImplementedError, "instance_norm got an input of torch.int64"),
     (lambda: InstanceNorm2d(4)(torch.randn(4, 3)), ValueError, "expected 3D or 4D input"),
 ]
 

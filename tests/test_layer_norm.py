@@ -154,6 +154,8 @@ WRONG = [
     (lambda: layer_norm(X, (4,), None, torch.ones(5)), RuntimeError, r"bias of shape \(5,\)"),
     (lambda: rms_norm(X, (4,), torch.ones(3)), RuntimeError, r"rms_norm got a weight of shape \(3,\)"),
     (lambda: layer_norm(X.double(), (4,), torch.ones(4)), RuntimeError, "torch.float32 beside an input of"),
+    (lambda: layer_norm(X.cfloat(), (4,)), NotImplementedError, "layer_norm got an input of torch.complex64"),
+    (lambda: rms_norm(X.long(), (4,)), NotImplementedError, "rms_norm got an input of torch.int64"),
     (lambda: LayerNorm(5)(X), RuntimeError, r"normalized_shape=\[5\]"),
 ]
 

@@ -86,7 +86,7 @@ def test_laws(n, shift, scale, seed):
 def test_biased_variance_normalizes_and_unbiased_is_stored():
     x = torch.tensor([[0.0], [2.0]])
     running_mean, running_var = torch.zeros(1), torch.zeros(1)
-    y = bnlib.batch_norm(x, running_mean, running_var, training=True, momentum=1.0, eps=0.0)
+    y = bnlib.batch_norm(x, running_mean, running_var, training=True, momentum=1.0, eps=1e-30)
     assert torch.equal(y, torch.tensor([[-1.0], [1.0]]))  # biased variance 1
     assert running_mean.item() == 1.0 and running_var.item() == 2.0  # unbiased variance 2
 
@@ -211,6 +211,9 @@ WRONG = [
     ((X, V, V, torch.ones(2)), RuntimeError, "weight should contain 3 elements"),
     ((X.long(), V, V), NotImplementedError, "an input of torch.int64; expected floating point"),
     ((X.to(torch.cfloat), None, None, None, None, True), NotImplementedError, "an input of torch.complex64"),
+    ((X, V, None, None, None, True), ValueError, "one of running_mean and running_var; expected both or neither"),
+    ((X, V, V, None, None, False, 0.1, -1e-5), ValueError, "eps=-1e-05; expected at least 0"),
+    ((X, None, None, None, None, True, 0.1, 0.0), ValueError, "eps=0.0; expected a positive number in training"),
     ((X.double(), V, V), RuntimeError, "running_mean is torch.float32 beside an input of torch.float64"),
 ]
 

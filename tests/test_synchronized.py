@@ -205,6 +205,7 @@ WRONG = [
     (torch.randn(4), ValueError, r"expected \(N, C\) or \(N, C, \*\), got an input of shape \(4,\)"),
     (torch.randn(2, 5), RuntimeError, r"SyncBatchNorm\(4\) got an input with 5 channels.*num_features=5"),
     (torch.randn(2, 4).double(), RuntimeError, "running_mean is torch.float32 beside an input of torch.float64"),
+    (torch.ones(2, 4).long(), NotImplementedError, "an input of torch.int64; expected floating point"),
     (torch.randn(1, 4), ValueError, r"Expected more than 1 value per channel when training.*\(1, 4\)"),
 ]
 

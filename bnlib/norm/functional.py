@@ -50,7 +50,8 @@ def batch_norm(
         (N, C, *), dtype and memory format of `input`.
 
     Raises:
-        ValueError: fewer than two axes; one value per channel in training, which has no variance; an unknown impl.
+        ValueError: fewer than two axes; one value per channel in training, which has no variance; one running
+            statistic without the other in training; an eps below 0, or 0 in training; an unknown impl.
         RuntimeError: running statistics missing in prediction, a vector that has not C elements, or dtypes
             that don't go together.
         NotImplementedError: integers or complex numbers.
@@ -59,6 +60,7 @@ def batch_norm(
     """
     check_impl(impl)
     check_arguments(input, running_mean, running_var, weight, bias, training)
+    check_eps(eps, training)
     form = {"explicit": _explicit, "compiled": _compiled, "native": _native}[impl]
     return form(input, running_mean, running_var, weight, bias, training, momentum, eps)
 
@@ -72,10 +74,9 @@ def _explicit(input, running_mean, running_var, weight, bias, training, momentum
         zero = input.new_zeros(())
         return normalize_by(input, zero, zero, gamma, beta, eps)
     output, mean, var = normalize(input, reduced_axes(input), gamma, beta, eps)
-    m = values_per_channel(input)
     if running_mean is not None:
+        m = values_per_channel(input)
         update_moving(running_mean, mean, momentum)
-    if running_var is not None:
         update_moving(running_var, var * (m / (m - 1)), momentum)
     return output
 
@@ -137,29 +138,48 @@ def check_arguments(input, running_mean, running_var, weight, bias, training) ->
             f"batch_norm got an input of shape {tuple(input.shape)}; expected (N, C) or (N, C, *): a batch axis "
             "and a channel axis. Add the missing axis, for example with input.unsqueeze(0)."
         )
-    if not input.is_floating_point():
-        raise NotImplementedError(
-            f"batch_norm got an input of {input.dtype}; expected floating point. Convert it, for example with "
-            "input.float(), or complex numbers with torch.view_as_real."
-        )
+    check_floating("batch_norm", input)
     if not training and (running_mean is None or running_var is None):
         raise RuntimeError(
             "batch_norm got no running_mean or no running_var with training=False; expected both. Pass them, "
             "or normalize by the batch with training=True."
+        )
+    if (running_mean is None) != (running_var is None):
+        raise ValueError(
+            "batch_norm got one of running_mean and running_var; expected both or neither. Pass the other too."
         )
     if training and values_per_channel(input) == 1:
         raise ValueError(
             f"Expected more than 1 value per channel when training, got input of shape {tuple(input.shape)}: one "
             "value has no variance. Use a batch of at least 2, or prediction mode (model.eval())."
         )
-    named = {"running_mean": running_mean, "running_var": running_var, "weight": weight, "bias": bias}
+    check_vectors({"running_mean": running_mean, "running_var": running_var, "weight": weight, "bias": bias}, input)
+
+
+def check_floating(function: str, input: Tensor) -> None:
+    """Refuse integers and complex numbers."""
+    if not input.is_floating_point():
+        raise NotImplementedError(
+            f"{function} got an input of {input.dtype}; expected floating point. Convert it, for example with "
+            "input.float(), or complex numbers with torch.view_as_real."
+        )
+
+
+def check_eps(eps: float, training: bool) -> None:
+    """Refuse what could make a root of something negative, or divide a channel without variance by zero."""
+    if eps < 0 or (training and eps == 0):
+        expected = "a positive number in training" if training else "at least 0"
+        raise ValueError(f"batch_norm got eps={eps}; expected {expected}. The default is 1e-5.")
+
+
+def check_vectors(named: dict[str, Tensor | None], input: Tensor) -> None:
+    """Refuse (C,) parameters and buffers that do not fit an input (N, C, *) in size or dtype."""
     for name, vector in named.items():
         if vector is not None:
-            check_vector(name, vector, input)
+            _check_vector(name, vector, input)
 
 
-def check_vector(name: str, vector: Tensor, input: Tensor) -> None:
-    """Refuse a (C,) parameter or buffer that does not fit an input (N, C, *) in size or dtype."""
+def _check_vector(name: str, vector: Tensor, input: Tensor) -> None:
     channels = input.shape[1]
     if vector.numel() != channels:
         raise RuntimeError(

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from bnlib.norm.functional import batch_norm, check_arguments
+from bnlib.norm.functional import batch_norm, check_arguments, check_eps
 from bnlib.norm.layers import OwnForward, recomputing
 from bnlib.norm.normalization import normalize
 from bnlib.norm.statistics import along_channels, update_moving, values_per_channel
@@ -50,6 +50,7 @@ def ghost_batch_norm(
     if not training or input.numel() == 0:
         return batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps)
     check_arguments(input, running_mean, running_var, weight, bias, training)
+    check_eps(eps, training)
     gamma, beta = along_channels(weight, input), along_channels(bias, input)
     groups = ghost_sizes(input.shape[0], ghost_size, input.shape[2:].numel())
     outputs, seen = [], []
@@ -58,11 +59,10 @@ def ghost_batch_norm(
         y, mean, var = normalize(x, (1, *range(3, x.dim())), gamma, beta, eps)
         outputs.append(y.flatten(0, 1))
         seen.append((size / input.shape[0], mean.detach(), var.detach()))
-    mean, var = merge(seen)
-    m = values_per_channel(input)
     if running_mean is not None:
+        mean, var = merge(seen)
+        m = values_per_channel(input)
         update_moving(running_mean, mean, momentum)
-    if running_var is not None:
         update_moving(running_var, var * (m / (m - 1)), momentum)
     return outputs[0] if len(outputs) == 1 else torch.cat(outputs)
 

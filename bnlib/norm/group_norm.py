@@ -7,7 +7,7 @@ normalization; group normalization is between them. None of them looks at the re
 import torch
 from torch import Tensor, nn
 
-from bnlib.norm.functional import batch_norm, check_vector
+from bnlib.norm.functional import batch_norm, check_floating, check_vectors
 from bnlib.norm.normalization import normalize, normalize_by
 from bnlib.norm.statistics import along_channels, update_moving
 
@@ -38,13 +38,12 @@ def group_norm(
         ValueError: a single value in all.
         RuntimeError: fewer than two axes, a num_groups that doesn't divide C, a vector that has not C elements, or
             dtypes that don't go together.
+        NotImplementedError: integers or complex numbers.
 
     Source: Wu & He (2018), https://arxiv.org/abs/1803.08494.
     """
     _check_groups(input, num_groups)
-    for name, vector in (("weight", weight), ("bias", bias)):
-        if vector is not None:
-            check_vector(name, vector, input)
+    check_vectors({"weight": weight, "bias": bias}, input)
     if weight is None and bias is not None:  # the bias varies within a group, so the weight has to
         weight = torch.ones_like(bias)
     if input.numel() == 0:
@@ -89,6 +88,7 @@ def instance_norm(
         ValueError: one spatial element, which has no variance; one running statistic without the other.
         RuntimeError: no running statistics without use_input_stats, a vector that has not C elements, or dtypes
             that don't go together.
+        NotImplementedError: integers or complex numbers.
 
     Source: Ulyanov, Vedaldi, Lempitsky (2016), https://arxiv.org/abs/1607.08022.
     """
@@ -169,6 +169,7 @@ class InstanceNorm3d(_OwnInstances, nn.InstanceNorm3d):
 
 
 def _check_groups(input: Tensor, num_groups: int) -> None:
+    check_floating("group_norm", input)
     shape = tuple(input.shape)
     if input.dim() < 2:
         raise RuntimeError(
@@ -188,6 +189,7 @@ def _check_groups(input: Tensor, num_groups: int) -> None:
 
 
 def _check_instances(input: Tensor, running_mean, running_var, weight, bias) -> None:
+    check_floating("instance_norm", input)
     if input.shape[2:].numel() == 1:
         raise ValueError(
             f"instance_norm expected more than 1 spatial element, got input of shape {tuple(input.shape)}: one value "
@@ -197,10 +199,7 @@ def _check_instances(input: Tensor, running_mean, running_var, weight, bias) -> 
         raise ValueError(
             "instance_norm got one of running_mean and running_var; expected both or neither. Pass the other too."
         )
-    named = {"running_mean": running_mean, "running_var": running_var, "weight": weight, "bias": bias}
-    for name, vector in named.items():
-        if vector is not None:
-            check_vector(name, vector, input)
+    check_vectors({"running_mean": running_mean, "running_var": running_var, "weight": weight, "bias": bias}, input)
 
 
 def _empty(input: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float) -> Tensor:

@@ -6,6 +6,7 @@ Nothing depends on the batch, so training and prediction are one, and there are 
 import torch
 from torch import Tensor, nn
 
+from bnlib.norm.functional import check_floating
 from bnlib.norm.normalization import normalize, normalize_by
 
 
@@ -36,6 +37,7 @@ def layer_norm(
         TypeError: a normalized_shape that is no tuple or list.
         RuntimeError: a normalized_shape that is empty or not how input's shape ends, a weight or bias of another
             shape, or dtypes that don't go together.
+        NotImplementedError: integers or complex numbers.
 
     Source: Ba, Kiros, Hinton (2016), https://arxiv.org/abs/1607.06450.
     """
@@ -70,7 +72,7 @@ def rms_norm(
         The shape, dtype and memory format of `input`.
 
     Raises:
-        TypeError, RuntimeError: as `layer_norm` does.
+        TypeError, RuntimeError, NotImplementedError: as `layer_norm` does.
 
     Source: Zhang & Sennrich (2019), https://arxiv.org/abs/1910.07467.
     """
@@ -121,6 +123,7 @@ def _last_axes(function: str, input: Tensor, normalized_shape, *parameters: Tens
             f"{function} got a normalized_shape of type {type(normalized_shape).__name__}; expected a tuple or list "
             f"of ints. For the last axis alone pass ({normalized_shape},)."
         )
+    check_floating(function, input)
     shape, given = tuple(input.shape), tuple(normalized_shape)
     if not given or len(given) > len(shape) or shape[-len(given) :] != given:
         raise RuntimeError(

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 
-from bnlib.norm.functional import batch_norm, check_arguments
+from bnlib.norm.functional import batch_norm, check_arguments, check_eps
 from bnlib.norm.layers import OwnForward, recomputing
 from bnlib.norm.normalization import kept, normalize, wide
 from bnlib.norm.statistics import along_channels, batch_mean_var, reduced_axes, update_moving
@@ -118,6 +118,7 @@ def batch_renorm(
     if not training or input.numel() == 0:
         return batch_norm(input, running_mean, running_var, weight, bias, training, 0.0, eps)
     check_arguments(input, running_mean, running_var, weight, bias, training)
+    check_eps(eps, training)
     if running_mean is None or running_var is None:
         raise RuntimeError(
             "batch_renorm got no running_mean or no running_var; expected both, in training too: r and d compare the "

@@ -22,7 +22,7 @@ from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.modules.lazy import LazyModuleMixin
 
 from bnlib.norm.conversion import replace_layers, with_state_of
-from bnlib.norm.functional import check_vector
+from bnlib.norm.functional import check_eps, check_floating, check_vectors
 from bnlib.norm.layers import BatchNorm1d, BatchNorm2d, BatchNorm3d, OwnForward, recomputing
 from bnlib.norm.normalization import forward_by, wide
 from bnlib.norm.statistics import along_channels, reduced_axes, update_moving, values_per_channel
@@ -122,9 +122,9 @@ class SyncBatchNorm(OwnForward, _BatchNorm):  # not nn.SyncBatchNorm, which Dist
                 "missing axis, for example with input.unsqueeze(0)."
             )
         self._expect(input, (input.dim(),), "(N, C, *)")  # the channels
-        for name in ("running_mean", "running_var", "weight", "bias"):
-            if (vector := getattr(self, name)) is not None:
-                check_vector(name, vector, input)
+        check_floating("SyncBatchNorm", input)
+        check_vectors({name: getattr(self, name) for name in ("running_mean", "running_var", "weight", "bias")}, input)
+        check_eps(self.eps, self.training)
 
     @classmethod
     def convert_sync_batchnorm(cls, module: nn.Module, process_group: "dist.ProcessGroup | None" = None) -> nn.Module:
