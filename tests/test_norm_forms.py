@@ -109,6 +109,16 @@ def test_lazy_layers_become_the_others_at_their_first_input(layer):
     assert lazy.state_dict().keys() == expected.state_dict().keys() and lazy.num_batches_tracked == 1
 
 
+def test_every_layer_of_a_model_stays_compiled():
+    """torch.compile gives up after 8 variants of one code object, and every number of channels is one."""
+    counters = torch._dynamo.utils.counters["frames"]
+    counters.clear()
+    for channels in range(31, 40):
+        with torch.no_grad():  # half the compiling
+            bnlib.BatchNorm1d(channels, impl="compiled")(torch.randn(4, channels))
+    assert counters["total"] == counters["ok"] == 9
+
+
 def test_lazy_layers_without_parameters_or_with_loaded_ones():
     lazy, x = bnlib.norm.LazyBatchNorm2d(affine=False, track_running_stats=False), torch.randn(2, 5, 3, 3)
     torch.testing.assert_close(lazy(x), nn.BatchNorm2d(5)(x))

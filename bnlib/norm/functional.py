@@ -3,7 +3,9 @@
 The arithmetic and its derivatives are in `bnlib.norm.normalization`; here it is given the axes of a batch.
 """
 
+from collections.abc import Callable
 from functools import cache
+from types import FunctionType
 
 import torch
 import torch.nn.functional as F
@@ -82,12 +84,21 @@ def _explicit(input, running_mean, running_var, weight, bias, training, momentum
 
 
 def _compiled(*arguments) -> Tensor:
-    return _compiler()(*arguments)
+    if torch.compiler.is_compiling():
+        return _explicit(*arguments)  # the graph around it is being compiled already
+    input, training = arguments[0], arguments[5]
+    return _compiler(input.dim(), input.shape[1], training)(*arguments)
 
 
 @cache
-def _compiler():
-    return torch.compile(_explicit)  # on first use: importing the compiler takes seconds
+def _compiler(dims: int, channels: int, training: bool) -> Callable[..., Tensor]:
+    """The compiled form for one kind of layer, made on first use: importing the compiler takes seconds.
+
+    torch.compile stops compiling after 8 variants of one code object, and parameters of another size are another
+    variant: a LeNet in training and evaluation has more. So every kind of layer gets a code object of its own.
+    """
+    code = _explicit.__code__.replace(co_name=f"batch_norm_{dims}d_{channels}_{'training' if training else 'eval'}")
+    return torch.compile(FunctionType(code, globals()))
 
 
 def _native(input, running_mean, running_var, weight, bias, training, momentum, eps) -> Tensor:
