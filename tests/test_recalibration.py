@@ -32,6 +32,21 @@ def test_convolution_counts_positions_and_takes_pairs():
     torch.testing.assert_close(model[1].running_var.double(), joined.var((0, 2, 3)))
 
 
+class ByName(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.norm = bnlib.BatchNorm1d(3)
+
+    def forward(self, x):
+        return self.norm(input=x)
+
+
+def test_a_layer_called_with_its_input_by_name():
+    data = torch.randn(8, 3).split(3)
+    model = bnlib.recalibrate(ByName(), data[:2])
+    torch.testing.assert_close(model.norm.running_mean, torch.cat(data[:2]).mean(0))
+
+
 def test_modes_flags_and_counters_stay_and_dropout_is_off():
     model = nn.Sequential(nn.Dropout(0.5), bnlib.BatchNorm1d(3), nn.ReLU(), bnlib.BatchNorm1d(3))
     model[1].eval()

@@ -19,7 +19,9 @@ def recalibrate(model: nn.Module, data: Iterable) -> nn.Module:
     The model runs forward over the batches, batch normalization by batch statistics and everything else (dropout,
     say) in prediction mode. What enters each layer is merged over all batches, unequal ones by their size, in
     float64; running_var takes the unbiased variance of all values together. Learnable parameters,
-    num_batches_tracked, modes and flags stay as they were, and if anything raises, the statistics too.
+    num_batches_tracked, modes and flags stay as they were, and if anything raises, the statistics too. A layer that
+    no batch reaches, or that the model calls by its forward method past its hooks, keeps its statistics.
+    Between processes nothing is exchanged: with SyncBatchNorm give every rank the same data, or copy one's buffers.
 
     Args:
         model: with layers of torch's or ours (anything derived from torch's _BatchNorm that tracks statistics).
@@ -50,7 +52,8 @@ def recalibrate(model: nn.Module, data: Iterable) -> nn.Module:
     used = {layer: statistics for layer, statistics in seen.items() if statistics.count > 0}
     if not used:
         raise ValueError(
-            f"recalibrate got {batches} batches and no value in them; expected at least one non-empty batch."
+            f"recalibrate got {batches} batches and no value of them came to a batch normalization layer; expected at "
+            "least one non-empty batch, and layers called as layer(x)."
         )
     variances = {layer: statistics.unbiased_var() for layer, statistics in used.items()}  # raises before any change
     for layer, statistics in used.items():
@@ -65,16 +68,13 @@ def _collecting(model: nn.Module, seen: dict[nn.Module, MergedStatistics]):
     modes = {module: module.training for module in model.modules()}
     tracked = {layer: layer.track_running_stats for layer in seen}
 
-    def note(layer: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-        seen[layer].add(inputs[0])
+    def note(layer: nn.Module, args: tuple[Tensor, ...], kwargs: dict[str, Tensor]) -> None:
+        seen[layer].add(args[0] if args else kwargs["input"])
 
-    hooks = [layer.register_forward_pre_hook(note) for layer in seen]
+    hooks = [layer.register_forward_pre_hook(note, with_kwargs=True) for layer in seen]
     model.eval()
     for layer in seen:
-        layer.training, layer.track_running_stats = (
-            True,
-            False,
-        )  # normalize by the batch, leave the buffers alone
+        layer.training, layer.track_running_stats = True, False  # normalize by the batch, leave the buffers alone
     try:
         yield
     finally:
