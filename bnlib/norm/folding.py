@@ -75,7 +75,8 @@ def fold_batch_norm(model: nn.Module, example_input: Tensor | tuple | None = Non
         W' = W weight / sqrt(running_var + eps)        b' = (b - running_mean) weight / sqrt(running_var + eps) + bias
 
     per output channel, computed in float64 and rounded once to the layer's dtype. A folded batch normalization
-    becomes nn.Identity in its place; the layer gets a bias if it had none. Layers: Conv1d to 3d, ConvTranspose1d
+    becomes nn.Identity in its place, for code that asks for its class or attributes too; the layer gets a bias if it
+    had none. Layers: Conv1d to 3d, ConvTranspose1d
     to 3d, Linear, with all their options; batch normalizations: all derived from torch's, ours among them.
 
     A pair is folded only if the flow of data allows it: the layer's output enters this batch normalization and

@@ -45,8 +45,8 @@ def batch_norm(
         momentum: weight of the new value in the running statistics (not of the old one); a number or a 0-d tensor.
         eps: added to the variance, inside of the root.
         impl: "explicit" runs the formulas as they are written, "compiled" the same formulas through torch.compile,
-            "native" torch's own kernels. Results agree but for rounding; forward-mode derivatives and torch.func
-            are the explicit form's.
+            "native" torch's own kernels. Results agree but for rounding. Forward-mode derivatives and torch.func are
+            the explicit form's; second derivatives raise in the compiled form, as in all that torch.compile makes.
 
     Returns:
         (N, C, *), dtype and memory format of `input`.

@@ -14,7 +14,9 @@ from bnlib.norm.functional import batch_norm, check_impl
 def recomputing() -> bool:
     """Whether this forward pass runs inside of a backward pass, as gradient checkpointing repeats one.
 
-    Its batch has been counted already, so the running statistics are not to move again (pytorch 96136).
+    Its batch has been counted already, so the running statistics are not to move again (pytorch 96136). A graph of
+    torch.compile can't ask; one that stands inside of a checkpoint moves them twice, as torch's layers do. Compile
+    what holds the checkpoint, and they move once.
     """
     return not torch.compiler.is_compiling() and torch._C._current_graph_task_id() != -1
 
@@ -120,7 +122,7 @@ class BatchNorm1d(_Sized, nn.BatchNorm1d):
     track_running_stats, device, dtype. impl is `batch_norm`'s: "explicit", "compiled" or "native".
     In training the buffers running_mean, running_var (C,) and num_batches_tracked change in place; running_var
     takes the unbiased variance, the output is normalized by the biased one. Where gradient checkpointing repeats a
-    forward pass, they don't change a second time (torch's do).
+    forward pass, they don't change a second time (torch's do; so do ours where torch.compile made what is repeated).
 
     Raises:
         ValueError: other than 2 or 3 axes, one value per channel in training, or an unknown impl.
