@@ -84,8 +84,8 @@ def _explicit(input, running_mean, running_var, weight, bias, training, momentum
 
 
 def _compiled(*arguments) -> Tensor:
-    if torch.compiler.is_compiling():
-        return _explicit(*arguments)  # the graph around it is being compiled already
+    if torch.compiler.is_compiling() or torch.jit.is_tracing():
+        return _explicit(*arguments)  # the graph around it is being compiled already, or exported
     input, training = arguments[0], arguments[5]
     return _compiler(input.dim(), input.shape[1], training)(*arguments)
 
@@ -113,7 +113,7 @@ def _native(input, running_mean, running_var, weight, bias, training, momentum, 
     layout = _layout(input)
     input = input.contiguous(memory_format=layout)
     running, by_tensor = (running_mean, running_var), training and isinstance(momentum, Tensor)
-    if not training and torch.is_grad_enabled():
+    if not training and torch.is_grad_enabled() and not torch.jit.is_tracing():
         running = kept(running_mean), kept(running_var)
     elif by_tensor:
         running = tuple(None if v is None else v.clone() for v in running)
