@@ -12,7 +12,7 @@ import bnlib
 from bnlib.norm.functional import IMPLEMENTATIONS
 
 OTHERS = [impl for impl in IMPLEMENTATIONS if impl != "explicit"]
-SHAPES = [(7, 3), (16, 3), (7, 3, 4), (7, 3, 4, 2), (2, 3, 2, 4, 2)]  # (16, 3): summed in blocks
+SHAPES = [(7, 3), (64, 3), (7, 3, 4), (7, 3, 4, 2), (2, 3, 2, 4, 2)]  # (64, 3): summed in blocks
 
 
 def run(impl, x, weight, bias, training, momentum=0.3):
@@ -160,7 +160,7 @@ def test_checkpointing_counts_a_batch_once(reentrant, impl, momentum):
     alone(y).sin().pow(2).sum().backward()
     torch.testing.assert_close(x.grad, y.grad)
     for a, b in zip(layer.state_dict().values(), alone.state_dict().values(), strict=True):
-        assert torch.equal(a, b)
+        torch.testing.assert_close(a, b)  # a compiled pass without gradients is a variant of its own, and rounds its way
 
 
 def test_accumulating_gradients_updates_once_for_each_micro_batch():

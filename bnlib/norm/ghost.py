@@ -157,7 +157,7 @@ class GhostBatchNorm(OwnForward, _BatchNorm):
         if not self.training and self.running_mean is not None:
             return super().forward(input)  # prediction: batch normalization
         update = self.training and self.track_running_stats and not recomputing()
-        momentum = self._count() if update else 0.0
+        momentum = self._momentum() if update else 0.0
         running = (self.running_mean, self.running_var) if update else (None, None)
         return ghost_batch_norm(
             input, *running, self.weight, self.bias, True, momentum, self.eps, ghost_size=self.ghost_size

@@ -31,17 +31,18 @@ class OwnForward:
         by_batch = self.training or (self.running_mean is None and self.running_var is None)
         update = self.training and self.track_running_stats
         running = (self.running_mean, self.running_var) if update or not by_batch else (None, None)
-        if update and recomputing():  # copies move, since torch's kernel has to keep as many tensors as the first time
+        again = update and recomputing()
+        if again:  # copies move: what autograd keeps has to be the same, in number too, as the first time
             running = tuple(None if vector is None else vector.clone() for vector in running)
-            update = False
-        momentum = self._count() if update else 0.0
+        momentum = self._momentum(count=not again) if update else 0.0
         return batch_norm(input, *running, self.weight, self.bias, by_batch, momentum, self.eps, impl=self.impl)
 
-    def _count(self) -> float | Tensor:
+    def _momentum(self, count: bool = True) -> float | Tensor:
         """Count this batch, and say how much of it the running statistics take."""
         if self.num_batches_tracked is None:
             return self.momentum or 0.0
-        self.num_batches_tracked.add_(1)  # in place: the buffer may be shared
+        if count:
+            self.num_batches_tracked.add_(1)  # in place: the buffer may be shared
         if self.momentum is not None:
             return self.momentum
         # cumulative average, as a tensor so that nothing waits for the device

@@ -200,7 +200,7 @@ class BatchRenorm(OwnForward, _BatchNorm):
     def forward(self, input: Tensor) -> Tensor:
         if not self.training or not self.track_running_stats or self.running_mean is None:
             return super().forward(input)  # prediction, or nothing to correct towards: batch normalization
-        momentum = 0.0 if recomputing() else self._count()
+        momentum = 0.0 if recomputing() else self._momentum()
         r_max, d_max = self.limits.at(self.num_batches_tracked)
         return batch_renorm(
             input,

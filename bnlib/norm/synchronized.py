@@ -88,7 +88,7 @@ class SyncBatchNorm(OwnForward, _BatchNorm):  # not nn.SyncBatchNorm, which Dist
             return super().forward(input)
         self._check_input_dim(input)
         update = self.track_running_stats and not recomputing()
-        momentum = self._count() if update else 0.0
+        momentum = self._momentum() if update else 0.0
         learns = torch.is_grad_enabled() and any(p.requires_grad for p in self.parameters())
         wants = torch.is_grad_enabled() and input.requires_grad
         mean, squares, count, wanted = joined_statistics(input, wants, group)
