@@ -5,6 +5,8 @@ the same weights are scored with that average, with statistics recalibrated over
 each test batch itself.
 """
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from copy import deepcopy
 from dataclasses import dataclass
 
@@ -46,10 +48,17 @@ def evaluate(model: nn.Module, images: Tensor, labels: Tensor, batch_size: int =
     Raises:
         ValueError: no images, or not one label for each.
     """
+    with in_prediction_mode(model):
+        return _hits(model, images, labels, batch_size).item() / len(labels)
+
+
+@contextmanager
+def in_prediction_mode(model: nn.Module) -> Iterator[None]:
+    """Put a model into prediction mode, and each of its modules back into the mode it had, also after an error."""
     modes = {module: module.training for module in model.modules()}
     model.eval()
     try:
-        return _hits(model, images, labels, batch_size).item() / len(labels)
+        yield
     finally:
         for module, mode in modes.items():
             module.training = mode
