@@ -160,7 +160,7 @@ def test_checkpointing_counts_a_batch_once(reentrant, impl, momentum):
     alone(y).sin().pow(2).sum().backward()
     torch.testing.assert_close(x.grad, y.grad)
     for a, b in zip(layer.state_dict().values(), alone.state_dict().values(), strict=True):
-        torch.testing.assert_close(a, b)  # a compiled pass without gradients is a variant of its own, and rounds its way
+        torch.testing.assert_close(a, b)  # compiled without gradients rounds its own way
 
 
 def test_accumulating_gradients_updates_once_for_each_micro_batch():

@@ -7,6 +7,7 @@ from training_data import few, lenet, part, timeless
 
 from bnlib.training import TrainConfig, TrainingWarning, train
 from bnlib.training.distributed import World
+from bnlib.training.kernels.build import BuildError, libraries
 from bnlib.training.steps import make_steps
 
 CUDA = pytest.mark.skipif(not torch.cuda.is_available(), reason="no CUDA device here: CUDA graphs were not run")
@@ -106,3 +107,24 @@ def test_dropout_draws_anew_at_each_replay(data):
     for _ in range(2):
         train(model, data.to("cuda"), config, callback=lambda moment: losses.append(moment.loss.item()))
     assert len(set(losses)) == len(losses)
+
+
+@pytest.mark.skipif(isinstance(libraries(), BuildError), reason="no C++ compiler here: the C++ loops were not run")
+@pytest.mark.parametrize("norm", ["batch", "none"])
+def test_the_loops_give_what_eager_gives(data, norm):
+    (eager, one), (loops, two) = run(data, "eager", norm), run(data, "kernels", norm)
+    assert two.path == "C++ loops"
+    for name, tensor in weights(eager).items():
+        torch.testing.assert_close(loops.state_dict()[name], tensor, rtol=2e-3, atol=2e-4)
+    for a, b in zip(one.rows, two.rows, strict=True):
+        assert b.loss == pytest.approx(a.loss, rel=1e-4)
+
+
+def test_what_the_loops_cannot_do_runs_eagerly_and_says_so(data):
+    with pytest.warns(TrainingWarning, match=r"norm1.*The steps run eagerly instead\."):
+        model, history = run(data, "kernels", "lecture", epochs=1)
+    eager, _ = run(data, "eager", "lecture", epochs=1)
+    assert history.path == "eager"
+    assert all(torch.equal(a, b) for a, b in zip(model.parameters(), eager.parameters(), strict=True))
+    with pytest.raises(ValueError, match="compute in float32, not in bfloat16"):
+        TrainConfig(path="kernels", precision="bfloat16")

@@ -40,6 +40,8 @@ class TrainConfig:
             value = getattr(self, name)
             if value not in known:
                 raise ValueError(message("training.not_known", name=name, value=value, known=", ".join(known)))
+        if self.path == "kernels" and self.precision != "float32":
+            raise ValueError(message("training.loops_precision", precision=self.precision))
 
 
 LECTURE = TrainConfig()

@@ -15,6 +15,7 @@ from bnlib.language import message
 from bnlib.training.config import TrainConfig
 from bnlib.training.distributed import World
 from bnlib.training.fashion_mnist import FashionMNIST
+from bnlib.training.kernels import accelerate, reason_against
 
 
 class Steps:
@@ -149,13 +150,19 @@ def make_steps(
     forward, words = world.wrap(model), "eager"
     if path == "compiled":
         forward, words = _compiled(model, forward, device)
+    if path == "kernels":
+        reason = message("training.loops_alone") if world.size > 1 else reason_against(model)
+        if reason is None:
+            forward, words = accelerate(model), "C++ loops"
+        else:
+            report(reason + message("training.instead_eager"))
     steps = (model, forward, data, config, world)
     if device.type == "cuda" and path in ("auto", "graph", "compiled"):
         reason = _against_graph(model, world)
         if reason is None:
             return GraphSteps(*steps, "CUDA graph" if words == "eager" else f"CUDA graph, {words}")
         if path == "graph":
-            report(reason)
+            report(reason + message("training.instead_eager"))
     return Steps(*steps, words)
 
 
