@@ -5,7 +5,8 @@ import torch
 from torch.autograd import gradcheck, gradgradcheck
 from torch.func import grad, hessian, jacfwd, jacrev, vmap
 
-from bnlib.norm.normalization import normalize, normalize_by
+from bnlib.norm.given_statistics import normalize_by
+from bnlib.norm.normalization import normalize
 
 # name: shape of x, axes of the statistics, shape of weight and bias (None: absent), center
 CASES = {

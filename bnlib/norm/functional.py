@@ -11,7 +11,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from bnlib.norm.normalization import kept, normalize, normalize_by
+from bnlib.norm.given_statistics import kept, normalize_by
+from bnlib.norm.normalization import normalize
 from bnlib.norm.statistics import along_channels, reduced_axes, update_moving, values_per_channel
 
 IMPLEMENTATIONS = ("explicit", "compiled", "native")

@@ -8,7 +8,8 @@ import torch
 from torch import Tensor, nn
 
 from bnlib.norm.functional import batch_norm, check_floating, check_vectors
-from bnlib.norm.normalization import normalize, normalize_by
+from bnlib.norm.given_statistics import normalize_by
+from bnlib.norm.normalization import normalize
 from bnlib.norm.statistics import along_channels, update_moving
 
 

@@ -7,7 +7,8 @@ import torch
 from torch import Tensor, nn
 
 from bnlib.norm.functional import check_floating
-from bnlib.norm.normalization import normalize, normalize_by
+from bnlib.norm.given_statistics import normalize_by
+from bnlib.norm.normalization import normalize
 
 
 def layer_norm(

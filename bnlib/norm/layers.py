@@ -2,6 +2,8 @@
 
 They derive from torch's own classes, so everything that looks for batch normalization by isinstance finds them:
 torch.optim.swa_utils.update_bn, SyncBatchNorm.convert_sync_batchnorm, DistributedDataParallel, old checkpoints.
+torch.fx goes by the name of a class's module instead and would look inside: give it a Tracer whose is_leaf_module takes
+them for leaves. Its experimental fuse asks for the exact class; torch.nn.utils.fusion and fold_batch_norm do not.
 What a layer does in one step (which statistics, which update) is written here; the state is torch's.
 """
 

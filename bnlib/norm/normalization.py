@@ -41,28 +41,6 @@ def normalize(
     return function.apply(x, weight, bias, axes, eps, center)
 
 
-def normalize_by(
-    x: Tensor, mean: Tensor, var: Tensor, weight: Tensor | None, bias: Tensor | None, eps: float
-) -> Tensor:
-    """Normalize by given statistics: an affine map of x.
-
-    Args:
-        mean, var: whatever broadcasts against x; constants, wherever they came from. Copied where a gradient will
-            need them, so that changing them afterwards does no harm.
-        x, weight, bias, eps: as in `normalize`.
-    """
-    if torch.jit.is_tracing():  # which records operations and no Function; prediction is what it is used for
-        return forward_by(x, weight, bias, mean.detach(), var.detach(), eps)
-    function = NormalizeByTraced if torch.compiler.is_compiling() else NormalizeBy
-    mean, var = mean.detach(), var.detach()
-    if torch.is_grad_enabled():
-        mean, var = kept(mean), kept(var)
-    return function.apply(x, weight, bias, mean, var, eps)
-
-
-# ---- by the statistics along the axes
-
-
 def forward(input, weight, bias, axes, eps, center):
     x = wide(input)
     if torch.compiler.is_compiling() and center and x.dim() > 2:  # one pass over x; eagerly, two passes are faster
@@ -72,7 +50,7 @@ def forward(input, weight, bias, axes, eps, center):
         mean = _mean(x, axes) if center else None
         centred = x - mean if center else x.clone()
         var = _mean(centred.square(), axes)
-    y = _scale_and_shift_(centred, torch.rsqrt(var + eps), weight, bias, axes)
+    y = scale_and_shift_(centred, torch.rsqrt(var + eps), weight, bias, axes)
     return y.to(input.dtype), mean if center else torch.zeros_like(var), var
 
 
@@ -91,7 +69,7 @@ def backward(grad, grad_mean, grad_var, input, weight, bias, mean, var, axes, ep
         sum_g, sum_gx = _sum(g, axes), _sum(g * centred, axes)
         grad_weight = None if weight is None else (sum_gx * rstd).sum_to_size(weight.shape).to(weight.dtype)
         grad_bias = None if bias is None else sum_g.sum_to_size(bias.shape).to(bias.dtype)
-        scale = _scale(rstd, weight)
+        scale = scale_of(rstd, weight)
     if not needs_input:
         return None, grad_weight, grad_bias
     m = x.numel() // var.numel()
@@ -156,7 +134,7 @@ class Normalize(NormalizeTraced):
 
     @staticmethod
     def vmap(info, in_dims, input, weight, bias, axes, eps, center):
-        x, *others = _in_front(info.batch_size, in_dims, input, weight, bias)
+        x, *others = in_front(info.batch_size, in_dims, input, weight, bias)
         axes = tuple(axis + 1 for axis in axes)  # one more axis, along which no statistics are taken
         return Normalize.apply(x, *others, axes, eps, center), (0, 0, 0)
 
@@ -165,93 +143,7 @@ class Normalize(NormalizeTraced):
 NormalizeTraced.forward.__signature__ = signature(NormalizeTraced.forward)
 
 
-# ---- by given statistics
-
-
-def forward_by(input, weight, bias, mean, var, eps):
-    centred = wide(input) - wide(mean)
-    return _scale_and_shift_(centred, torch.rsqrt(wide(var) + eps), weight, bias, ()).to(input.dtype)
-
-
-def backward_by(grad, input, weight, bias, mean, var, eps, needs_input=True):
-    g, rstd = wide(grad), torch.rsqrt(wide(var) + eps)
-    grad_weight = grad_bias = None
-    if weight is not None:
-        grad_weight = (g * ((wide(input) - wide(mean)) * rstd)).sum_to_size(weight.shape).to(weight.dtype)
-    if bias is not None:
-        grad_bias = g.sum_to_size(bias.shape).to(bias.dtype)
-    return (g * _scale(rstd, weight)).to(input.dtype) if needs_input else None, grad_weight, grad_bias
-
-
-def tangent_by(input_t, weight_t, bias_t, input, weight, mean, var, eps):
-    x, rstd = wide(input), torch.rsqrt(wide(var) + eps)
-    y_t = torch.zeros_like(x) if input_t is None else wide(input_t) * _scale(rstd, weight)
-    y_t = y_t if weight_t is None else y_t + wide(weight_t) * ((x - wide(mean)) * rstd)
-    return (y_t if bias_t is None else y_t + wide(bias_t)).to(input.dtype)
-
-
-class NormalizeByTraced(Function):
-    """What torch.compile can trace."""
-
-    @staticmethod
-    def forward(input, weight, bias, mean, var, eps):
-        return forward_by(input, weight, bias, mean, var, eps)
-
-    @staticmethod
-    def setup_context(ctx, inputs, output):
-        *tensors, ctx.eps = inputs
-        ctx.save_for_backward(*tensors)
-
-    @staticmethod
-    def backward(ctx, grad):
-        return *backward_by(grad, *ctx.saved_tensors, ctx.eps, ctx.needs_input_grad[0]), None, None, None
-
-
-class NormalizeBy(NormalizeByTraced):
-    """The same with forward-mode derivatives and vmap."""
-
-    @staticmethod
-    def setup_context(ctx, inputs, output):
-        NormalizeByTraced.setup_context(ctx, inputs, output)
-        input, weight, _, mean, var, _ = inputs
-        ctx.save_for_forward(input, weight, mean, var)
-
-    @staticmethod
-    def jvp(ctx, input_t, weight_t, bias_t, *_):
-        return tangent_by(input_t, weight_t, bias_t, *ctx.saved_tensors, ctx.eps)
-
-    @staticmethod
-    def vmap(info, in_dims, input, weight, bias, mean, var, eps):
-        return NormalizeBy.apply(*_in_front(info.batch_size, in_dims, input, weight, bias, mean, var), eps), 0
-
-
-NormalizeByTraced.forward.__signature__ = signature(NormalizeByTraced.forward)
-
-
 # ---- small parts
-
-
-@torch.library.custom_op("bnlib::kept", mutates_args=())
-def _opaque_clone(x: Tensor) -> Tensor:
-    return x.clone()
-
-
-_opaque_clone.register_fake(torch.empty_like)
-_opaque_clone.register_vmap(lambda info, in_dims, x: (_opaque_clone(x), in_dims[0]))
-
-
-def kept(x: Tensor) -> Tensor:
-    """A copy of x for the backward pass, which stays what it is when x changes.
-
-    Under torch.compile a clone is no such thing: the backward graph computes anew what is cheap, and takes buffers as
-    it finds them. What comes from statistics that have moved meanwhile would come out wrong without a word (torch
-    2.13, pytorch 197039). The result of an operation that it cannot look into is kept instead.
-    """
-    opaque = torch.compiler.is_compiling() and not _exporting()  # an exported graph has no backward pass
-    return _opaque_clone(x) if opaque else x.clone()
-
-
-_exporting = getattr(torch.compiler, "is_exporting", lambda: False)  # since torch 2.7
 
 
 def wide(x: Tensor) -> Tensor:
@@ -272,16 +164,16 @@ def _mean(x: Tensor, axes: Axes) -> Tensor:
     return total / (x.numel() // total.numel())
 
 
-def _scale(rstd: Tensor, weight: Tensor | None) -> Tensor:
+def scale_of(rstd: Tensor, weight: Tensor | None) -> Tensor:
     return rstd if weight is None else rstd * wide(weight)
 
 
-def _scale_and_shift_(centred: Tensor, rstd: Tensor, weight: Tensor | None, bias: Tensor | None, axes: Axes) -> Tensor:
+def scale_and_shift_(centred: Tensor, rstd: Tensor, weight: Tensor | None, bias: Tensor | None, axes: Axes) -> Tensor:
     """centred * rstd * weight + bias, written over `centred`: a new tensor of that size costs more than the sums."""
     if _varies(weight, axes, centred.dim()):
         y = centred.mul_(rstd).mul_(wide(weight))
     else:
-        y = centred.mul_(_scale(rstd, weight))
+        y = centred.mul_(scale_of(rstd, weight))
     return y if bias is None else y.add_(wide(bias))
 
 
@@ -293,7 +185,7 @@ def _varies(weight: Tensor | None, axes: Axes, dims: int) -> bool:
     return any(shape[axis] > 1 for axis in axes)
 
 
-def _in_front(size: int, in_dims: tuple[int | None, ...], x: Tensor, *others: Tensor | None) -> list[Tensor | None]:
+def in_front(size: int, in_dims: tuple[int | None, ...], x: Tensor, *others: Tensor | None) -> list[Tensor | None]:
     """vmap's axis as the first of every tensor that has it, and of x in any case; the others broadcast against x."""
     x = x.expand(size, *x.shape) if in_dims[0] is None else x.movedim(in_dims[0], 0)
     moved = [x]

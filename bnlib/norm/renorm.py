@@ -16,8 +16,9 @@ from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 
 from bnlib.norm.functional import batch_norm, check_arguments, check_eps
+from bnlib.norm.given_statistics import kept
 from bnlib.norm.layers import OwnForward, recomputing
-from bnlib.norm.normalization import kept, normalize, wide
+from bnlib.norm.normalization import normalize, wide
 from bnlib.norm.statistics import along_channels, batch_mean_var, reduced_axes, update_moving
 
 

@@ -23,8 +23,9 @@ from torch.nn.modules.lazy import LazyModuleMixin
 
 from bnlib.norm.conversion import replace_layers, with_state_of
 from bnlib.norm.functional import check_eps, check_floating, check_vectors
+from bnlib.norm.given_statistics import forward_by
 from bnlib.norm.layers import BatchNorm1d, BatchNorm2d, BatchNorm3d, OwnForward, recomputing
-from bnlib.norm.normalization import forward_by, wide
+from bnlib.norm.normalization import wide
 from bnlib.norm.statistics import along_channels, reduced_axes, update_moving, values_per_channel
 
 PLAIN = (BatchNorm1d, BatchNorm2d, BatchNorm3d, nn.BatchNorm1d, nn.BatchNorm2d, nn.BatchNorm3d)
