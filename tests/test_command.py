@@ -12,7 +12,7 @@ import unicodedata
 import pytest
 
 import bnlib
-from bnlib import __main__ as command
+from bnlib import command
 from bnlib.training import TrainConfig
 from bnlib.training.lenet import NORMS
 
@@ -53,7 +53,8 @@ def test_train_on_the_subset_prints_and_writes_every_epoch(tmp_path):
     words = ("train", "--subset", "--epochs", "2", "--history", str(path))
     status, out, err = python("-m", "bnlib", *words)
     assert (status, err) == (0, "")
-    head, first, second, speed, written = out.splitlines()
+    head, threads, first, second, path_taken, speed, written = out.splitlines()
+    assert re.fullmatch(r"threads: \d+", threads) and path_taken == "the steps ran: eager"
     assert head == (
         "LeNet with normalization batch on fashion-mnist-subset: "
         "6,000 training images, 1,000 test images, device " + head.split()[-1]
@@ -72,7 +73,8 @@ def test_train_in_chinese_by_the_locale():
     words = ("train", "--subset", "--epochs", "1", "--norm", "lecture", "--device", "cpu")
     status, out, err = python("-m", "bnlib", *words, env={"LANG": "zh_CN.UTF-8"})
     assert (status, err) == (0, "")
-    head, row, speed = out.splitlines()
+    head, threads, row, path_taken, speed = out.splitlines()
+    assert threads.startswith("线程数：") and path_taken == "每步的执行方式：eager"
     assert head == "LeNet，归一化方式lecture，数据fashion-mnist-subset：6,000张训练图像，1,000张测试图像，设备cpu"
     assert row.startswith("迭代周期1：损失") and "在cpu上每秒训练" in speed
 
@@ -97,7 +99,7 @@ def test_ctrl_c_keeps_what_there_is(tmp_path):
     words = [sys.executable, "-m", "bnlib", "train", "--subset", "--epochs", "1000", "--history", str(path)]
     options = {"stdout": -1, "stderr": -1, "text": True, "env": {**PLAIN, "PYTHONUTF8": "1"}}
     with subprocess.Popen(words, preexec_fn=listen_to_ctrl_c, **options) as process:
-        begun = [process.stdout.readline() for _ in range(2)]
+        begun = [process.stdout.readline() for _ in range(3)]
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=60)
     assert process.returncode == 130
@@ -116,7 +118,7 @@ def test_a_reader_that_goes_away_ends_the_run_quietly():
 
 def test_a_diverged_run_keeps_what_there_is(run, tmp_path):
     status, out, err = run("train", "--subset", "--lr", "1e38")
-    assert status == 1 and one_sentence(err) and "at learning rate 1e+38" in err and out.count("\n") == 1
+    assert status == 1 and one_sentence(err) and "at learning rate 1e+38" in err and out.count("\n") == 2
 
 
 @pytest.mark.parametrize(("words", "sentence"), [
@@ -230,7 +232,7 @@ def test_help_imports_nothing_heavy():
     }
 
 
-@pytest.mark.parametrize("words", [(), ("train",), ("data",), ("lab",)])
+@pytest.mark.parametrize("words", [(), ("train",), ("evaluate",), ("predict",), ("export",), ("data",), ("lab",)])
 def test_chinese_help_has_no_english_left_and_fits_the_terminal(run, monkeypatch, words):
     monkeypatch.setenv("COLUMNS", "80")
     status, out, err = run(*words, "--help", "--lang", "zh")
@@ -241,8 +243,9 @@ def test_chinese_help_has_no_english_left_and_fits_the_terminal(run, monkeypatch
 
 def test_defaults_and_names_are_the_librarys():
     bnlib.set_language("en")
-    args = command._parser().parse_args(["train"])
-    assert TrainConfig(args.epochs, args.lr, args.batch_size, args.seed) == TrainConfig()
+    args = command.parser().parse_args(["train"])
+    fields = TrainConfig.__dataclass_fields__
+    assert TrainConfig(**{name: getattr(args, name) for name in fields}) == TrainConfig()
     for norm in NORMS:
         assert re.search(rf"\b{norm}\b", bnlib.language.message("command.help_norm", default=""))
 

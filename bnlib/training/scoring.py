@@ -37,6 +37,11 @@ class Scores:
     batch: float
     lags: tuple[float, ...]
 
+    def __str__(self) -> str:
+        where = message("training.scores_at", step=self.step, epoch=self.epoch) if self.step else ""
+        numbers = {"moving": self.moving, "recalibrated": self.recalibrated, "batch": self.batch}
+        return where + message("training.scores", **numbers)
+
 
 @torch.no_grad()
 def evaluate(model: nn.Module, images: Tensor, labels: Tensor, batch_size: int = 2000) -> float:

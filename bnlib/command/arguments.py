@@ -1,0 +1,93 @@
+"""The arguments of every command."""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+
+from bnlib.command import after, experiments, training
+from bnlib.command.bilingual import Parser, number, threads, translate, whole
+from bnlib.language import LANGUAGES, message
+
+# what TrainConfig and LeNet take: name, word for the value in the help, type, default
+RUN = (
+    ("norm", "NAME", str, "batch"),
+    ("epochs", "N", whole, 10),
+    ("lr", "RATE", number, 1.0),
+    ("batch-size", "N", whole, 256),
+    ("seed", "N", whole, 0),
+    ("path", "NAME", str, "auto"),
+    ("precision", "NAME", str, "float32"),
+)
+
+
+def parser() -> Parser:
+    """The parser of `python -m bnlib`, in the current language."""
+    translate()
+    lang = argparse.ArgumentParser(add_help=False)
+    about = message("command.help_lang")
+    lang.add_argument("--lang", choices=LANGUAGES, default=argparse.SUPPRESS, help=about)
+    main = Parser(prog="python -m bnlib", description=message("command.about"), parents=[lang], allow_abbrev=False)
+    main.set_defaults(run=None)
+    commands = main.add_subparsers(title=message("command.commands"), metavar="COMMAND")
+
+    def command(name: str, run: Callable[[argparse.Namespace], None]) -> argparse.ArgumentParser:
+        about = message(f"command.about_{name}")
+        added = commands.add_parser(name, parents=[lang], help=about, description=about, allow_abbrev=False)
+        added.set_defaults(run=run)
+        return added
+
+    _train(command("train", training.train))
+    _evaluate(command("evaluate", after.evaluate))
+    _predict(command("predict", after.predict))
+    _export(command("export", after.export))
+    command("data", experiments.data)
+    _lab(command("lab", experiments.lab))
+    return main
+
+
+def _train(train: argparse.ArgumentParser) -> None:
+    for name, metavar, kind, default in RUN:
+        _option(train, name, metavar, kind, default)
+    _option(train, "device", "DEVICE", str, "auto")
+    _option(train, "threads", "N", threads, "auto")
+    train.add_argument("--local", action="store_true", help=message("command.help_local"))
+    train.add_argument("--subset", action="store_true", help=message("command.help_subset"))
+    _file(train, "checkpoint", "FILE.pt")
+    train.add_argument("--resume", action="store_true", help=message("command.help_resume"))
+    _file(train, "history", "FILE.csv")
+    _option(train, "score-every", "N", whole, 0)
+
+
+def _evaluate(evaluate: argparse.ArgumentParser) -> None:
+    _checkpoint(evaluate)
+    _option(evaluate, "device", "DEVICE", str, "auto")
+    evaluate.add_argument("--subset", action="store_true", help=message("command.help_subset"))
+
+
+def _predict(predict: argparse.ArgumentParser) -> None:
+    _checkpoint(predict)
+    predict.add_argument("images", metavar="IMAGE", nargs="+", type=Path, help=message("command.help_images"))
+
+
+def _export(export: argparse.ArgumentParser) -> None:
+    _checkpoint(export)
+    export.add_argument("file", metavar="FILE", type=Path, help=message("command.help_file"))
+
+
+def _lab(lab: argparse.ArgumentParser) -> None:
+    lab.add_argument("name", metavar="NAME", nargs="?", help=message("command.help_name"))
+    lab.add_argument("--quick", action="store_true", help=message("command.help_quick"))
+    lab.add_argument("--subset", action="store_true", help=message("command.help_subset"))
+
+
+def _option(to: argparse.ArgumentParser, name: str, metavar: str, kind: Callable, default: object) -> None:
+    about = message(f"command.help_{name.replace('-', '_')}", default=default)
+    to.add_argument(f"--{name}", metavar=metavar, type=kind, default=default, help=about)
+
+
+def _file(to: argparse.ArgumentParser, name: str, metavar: str) -> None:
+    to.add_argument(f"--{name}", metavar=metavar, type=Path, help=message(f"command.help_{name}"))
+
+
+def _checkpoint(to: argparse.ArgumentParser) -> None:
+    to.add_argument("model", metavar="CHECKPOINT", type=Path, help=message("command.help_model"))

@@ -1,0 +1,99 @@
+"""python -m bnlib train."""
+
+import argparse
+import tempfile
+from pathlib import Path
+
+from bnlib.language import message
+
+
+def train(args: argparse.Namespace) -> None:
+    """Train a LeNet, print a line for every epoch, and keep what was asked for; also as one of torchrun's processes."""
+    from bnlib.training import TrainConfig
+    from bnlib.training.distributed import together
+
+    fields = ("epochs", "lr", "batch_size", "seed", "path", "precision", "score_every")
+    config = TrainConfig(**{name: getattr(args, name) for name in fields})
+    if args.history is not None:
+        _check_writable(args.history)
+    with together(args.device) as device:
+        _run(args, config, device)
+
+
+def _run(args: argparse.Namespace, config, device) -> None:
+    import torch
+
+    from bnlib.norm import SyncBatchNorm
+    from bnlib.training import LeNet, choose_device, fashion_mnist
+    from bnlib.training.distributed import World
+
+    device, world = choose_device(device), World.here()
+    torch.manual_seed(config.seed)
+    model = LeNet(args.norm)
+    data = fashion_mnist(device, subset=args.subset)
+    number = _threads(args, model, data) if device.type == "cpu" else None
+    if world.leads:
+        sizes = {"train": len(data.train_labels), "test": len(data.test_labels)}
+        print(message("command.training", norm=args.norm, data=data.name, device=device, **sizes), flush=True)
+        if number is not None:
+            print(message("command.threads", number=number), flush=True)
+    if world.size > 1 and not args.local:
+        model = SyncBatchNorm.convert_sync_batchnorm(model)
+    _train_and_tell(args, model, data, config, device, number, world)
+
+
+def _train_and_tell(args: argparse.Namespace, model, data, config, device, number: int | None, world) -> None:
+    from tqdm import tqdm
+
+    from bnlib.training import DivergedError, Moment, train
+    from bnlib.training.threads import threads
+
+    def report(moment: Moment) -> None:
+        if moment.row is not None and world.leads:
+            with tqdm.external_write_mode():  # above the progress bar, where there is one
+                print(moment.row, flush=True)
+
+    error = None
+    with threads(number):
+        try:
+            keep = {"checkpoint": args.checkpoint, "resume": args.resume}
+            history = train(model, data, config, device=device, callback=report, **keep)
+        except DivergedError as diverged:
+            history, error = diverged.history, diverged
+    if history.rows and world.leads:  # after Ctrl-C or divergence as well: what there is
+        for scores in history.scores:
+            print(scores)
+        print(message("command.ran", path=history.path))
+        print(message("training.speed", rate=history.examples_per_second, device=device))
+        if args.history is not None:
+            print(message("command.written", path=history.write_csv(args.history)))
+    if error is not None:
+        raise error
+    if history.interrupted:
+        raise KeyboardInterrupt
+
+
+def _threads(args: argparse.Namespace, model, data) -> int:
+    """The number asked for; of a run that is taken up again, the number it had; else the faster of one and all."""
+    from bnlib.training.checkpoint import read
+    from bnlib.training.distributed import World
+    from bnlib.training.threads import fastest_threads
+
+    if args.threads != "auto":
+        if args.threads < 1:
+            raise ValueError(message("training.not_whole", name="threads", value=args.threads, least=1))
+        return args.threads
+    if args.resume and args.checkpoint is not None and args.checkpoint.exists():
+        return read(args.checkpoint)["threads"]
+    return 1 if World.here().size > 1 else fastest_threads(model, data)
+
+
+def _check_writable(path: Path) -> None:
+    """Refuse before the training what would otherwise lose its history afterwards."""
+    try:
+        tempfile.TemporaryFile(dir=path.parent).close()
+        refused = path.is_dir()
+    except OSError:
+        refused = True
+    if refused:
+        raise ValueError(message("command.history_unwritable", path=path))
