@@ -1,7 +1,7 @@
 # make book   build the book into _build/html                make serve      serve it on http://127.0.0.1:8000
 # make test   everything that can go wrong, tried            make lint       ruff and the Chinese style checks
 # make run    execute the notebooks, store their outputs     make configure  write the repository's address
-# make bench  batch normalization side by side with torch's  make clean      remove what was built (not .venv)
+# make bench  side by side with torch's kernels and d2l   make clean      remove what was built (not .venv)
 
 # whichever Python runs; tools/environment.py looks for one of a fitting version, $PYTHON alone if it is set
 PYTHON3 := $(or $(shell for p in $(PYTHON) python3 python3.13 python3.12 python3.11; do \
@@ -31,6 +31,7 @@ run: full-environment
 
 bench: full-environment
 	@$(IN_VENV) benchmarks/batch_norm.py
+	@$(IN_VENV) benchmarks/training.py
 
 configure: book-environment
 	@$(IN_VENV) tools/configure.py "$(REPO)"

@@ -9,8 +9,6 @@ tensors of the input's size that wait for the backward pass, the input itself in
 """
 
 import argparse
-import os
-import platform
 import statistics
 import sys
 import time
@@ -21,6 +19,8 @@ import torch
 from torch import Tensor
 
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent))
+from machine import machine  # noqa: E402
+
 from bnlib.norm import batch_norm  # noqa: E402 - of this checkout, installed or not
 
 SHAPES = [(256, 6, 24, 24), (256, 64, 32, 32), (1024, 256), (32, 256, 56, 56)]
@@ -34,7 +34,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=31, help="measurements of each number (default: 31)")
     args = parser.parse_args()
     device = torch.device(args.device)
-    print(_machine(device), f"medians of {args.rounds} interleaved rounds", sep="; ")
+    print(machine(device), f"medians of {args.rounds} interleaved rounds", sep="; ")
     print(f"{'':42}{'forward':^34}{'forward + backward':^34}")
     print(f"{'':42}" + f"{'ms':>10}{'x native':>12}{'x copy':>12}" * 2 + f"{'kept':>8}")
     for dtype, layout in _variants(device):
@@ -136,17 +136,6 @@ def _kept(call: Callable[[], Tensor], x: Tensor) -> int:
         output = call()
     del output
     return len(kept)
-
-
-def _machine(device: torch.device) -> str:
-    if device.type == "cuda":
-        name = torch.cuda.get_device_name(device)
-    else:
-        info = Path("/proc/cpuinfo")
-        lines = info.read_text().splitlines() if info.exists() else []
-        models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-        name = f"{models[0] if models else platform.processor()}, {os.cpu_count()} cores"
-    return f"{name}; {torch.get_num_threads()} threads; Python {platform.python_version()}, torch {torch.__version__}"
 
 
 if __name__ == "__main__":
