@@ -1,13 +1,20 @@
-"""History: the table, the CSV file and the words that a run leaves."""
+"""History: the table, the files and the words that a run leaves."""
 
 import csv
+import json
+import platform
 import threading
-from dataclasses import astuple
+from dataclasses import astuple, replace
 
+import numpy as np
 import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from training_data import few, lenet
 
 import bnlib
-from bnlib.training import EpochRow, History, TrainConfig
+from bnlib.training import EpochRow, History, Scores, TrainConfig, train
 
 ROWS = (EpochRow(1, 0.7512345678901234, 0.1, 1 / 3, 2.0), EpochRow(2, 0.5, 0.8, 0.75, 3.0))
 
@@ -70,7 +77,7 @@ def test_speed_counts_all_epochs_and_is_nan_without_one():
 
 def test_words_in_english():
     assert str(history()).splitlines() == [
-        "fashion-mnist-subset on cpu: 2 epochs, learning rate 1, batch size 256, seed 0",
+        "fashion-mnist-subset on cpu (eager): 2 epochs, learning rate 1, batch size 256, seed 0",
         "epoch 1: loss 0.751, train accuracy 0.100, test accuracy 0.333, 2.0 s",
         "epoch 2: loss 0.500, train accuracy 0.800, test accuracy 0.750, 3.0 s",
         "2,400 training examples/s on cpu, test scoring included",
@@ -79,4 +86,115 @@ def test_words_in_english():
 
 
 def test_words_in_chinese(chinese):
+    head = "fashion-mnist-subset，设备cpu（eager）：2个迭代周期，学习率1，批量大小256，随机种子0"
+    assert str(history()).splitlines()[0] == head
     assert str(history()).splitlines()[1] == "迭代周期1：损失0.751，训练精度0.100，测试精度0.333，用时2.0秒"
+
+
+def test_words_name_the_path_taken_and_not_the_one_asked_for():
+    other = replace(history(), config=TrainConfig(epochs=2, path="auto"), path="CUDA graph")
+    assert str(other).startswith("fashion-mnist-subset on cpu (CUDA graph): 2 epochs")
+
+
+def test_json_lines_begin_with_the_run_and_go_on_with_an_epoch_each(tmp_path):
+    path = history().write_jsonl(tmp_path / "run.jsonl")
+    head, *rest = map(json.loads, path.read_text().splitlines())
+    assert head["kind"] == "run" and head["config"]["lr"] == 1.0 and head["path"] == "eager"
+    assert (head["data"], head["device"]) == ("fashion-mnist-subset", "cpu")
+    assert head["versions"] == {"python": platform.python_version(), "torch": torch.__version__}
+    assert rest == [{"kind": "epoch", **vars(row)} for row in ROWS]
+    assert [p.name for p in tmp_path.iterdir()] == ["run.jsonl"] and b"\r" not in path.read_bytes()
+
+
+def test_a_run_comes_back_from_its_file(tmp_path):
+    run = train(lenet(), few(), TrainConfig(epochs=2, lr=0.3, seed=5, score_every=3), device="cpu", progress=False)
+    back = History.read(run.write_jsonl(tmp_path / "run.jsonl"))
+    assert back == run and len(back.rows) == len(back.scores) == 2 and len(back.scores[0].lags) == 4
+    assert str(back) == str(run) and back.table().equals(run.table())
+    assert back.write_jsonl(tmp_path / "again.jsonl").read_bytes() == (tmp_path / "run.jsonl").read_bytes()
+
+
+ANY = st.floats(allow_nan=True, allow_infinity=True)
+COUNT = st.integers(0, 2**53)
+TEXT = st.text(max_size=8)
+
+
+@given(
+    rows=st.lists(st.builds(EpochRow, COUNT, ANY, ANY, ANY, ANY), max_size=4).map(tuple),
+    scores=st.lists(
+        st.builds(Scores, COUNT, COUNT, ANY, ANY, ANY, st.lists(ANY, max_size=4).map(tuple)), max_size=3
+    ).map(tuple),
+    lr=st.floats(0, exclude_min=True, allow_infinity=False),
+    words=st.tuples(TEXT, TEXT, TEXT, TEXT),
+    versions=st.dictionaries(TEXT, TEXT, max_size=2).map(lambda found: tuple(found.items())),
+    interrupted=st.booleans(),
+)
+def test_json_lines_keep_every_digit_and_letter(tmp_path_factory, rows, scores, lr, words, versions, interrupted):
+    data, device, path, norm = words
+    written = History(rows, TrainConfig(3, lr), data, device, 7, path, scores, interrupted, norm, versions)
+    file = tmp_path_factory.getbasetemp() / "any.jsonl"
+    back = History.read(written.write_jsonl(file))
+    assert repr(back) == repr(written)  # == would refuse nan
+
+    def refused(name):
+        raise AssertionError(f"{name} is no JSON")
+
+    for line in file.read_text().splitlines():
+        json.loads(line, parse_constant=refused)
+
+
+def test_numbers_of_numpy_are_written_as_numbers(tmp_path):
+    config = TrainConfig(epochs=np.int64(2), lr=np.float32(0.5), batch_size=np.int32(8))
+    back = History.read(replace(history(), config=config).write_jsonl(tmp_path / "run.jsonl"))
+    assert back.config == TrainConfig(epochs=2, lr=0.5, batch_size=8)
+
+
+@pytest.mark.parametrize(
+    ("line", "content"),
+    [
+        (1, ""),
+        (1, "epoch,loss\n1,0.5\n"),
+        (1, "[1, 2]\n"),
+        (1, '{"kind": "epoch", "epoch": 1}\n'),
+        (1, "\x00\xff"),
+        (2, "HEAD{}\n"),
+        (2, 'HEAD{"kind": "epoch", "epoch": 1, "loss": 0.5}\n'),
+        (2, 'HEAD{"kind": "weather"}\n'),
+        (2, "HEADHEAD"),
+        (3, 'HEADROW{"kind": "epoch", "epoch": 2, "lo'),
+    ],
+)
+def test_another_file_is_refused_with_the_line_that_does_not_fit(tmp_path, line, content):
+    head, row, _ = history().write_jsonl(tmp_path / "run.jsonl").read_text().splitlines(keepends=True)
+    other = tmp_path / "other.jsonl"
+    other.write_text(content.replace("HEAD", head).replace("ROW", row), encoding="latin-1")
+    with pytest.raises(ValueError, match=f"other.jsonl is not a history .* line {line} does not fit"):
+        History.read(other)
+
+
+def test_a_setting_of_another_version_is_refused(tmp_path):
+    path = history().write_jsonl(tmp_path / "run.jsonl")
+    path.write_text(path.read_text().replace('"lr": 1.0', '"lr": 1.0, "warmup": 5'))
+    with pytest.raises(ValueError, match="line 1 does not fit"):
+        History.read(path)
+
+
+def test_a_missing_file_and_an_unwritable_place_are_oserrors(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        History.read(tmp_path / "none.jsonl")
+    with pytest.raises(OSError, match="missing"):
+        history().write_jsonl(tmp_path / "missing" / "run.jsonl")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(("language", "label"), [("en", ">accuracy<"), ("zh", ">精度<")])
+def test_curve_draws_all_epochs_in_the_current_language(language, label):
+    bnlib.set_language(language)
+    try:
+        drawing, again = history().curve(), history().curve()
+    finally:
+        bnlib.set_language("en")
+    assert drawing == again and label in drawing.svg
+    assert {"en": "After epoch 2: loss 0.500", "zh": "第2个迭代周期后：损失0.500"}[language] in drawing.description
+    with pytest.raises(ValueError, match="No epoch of this run came to its end"):
+        history(()).curve()

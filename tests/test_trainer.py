@@ -9,7 +9,7 @@ from torch import nn
 from training_data import few, lenet, part, timeless
 
 import bnlib
-from bnlib.training import TrainConfig, evaluate, fashion_mnist, train
+from bnlib.training import TrainConfig, evaluate, fashion_mnist, progress, train
 from bnlib.training.lenet import NORMS
 
 
@@ -143,3 +143,14 @@ def test_any_model_trains(data):
 
 def test_public_names_are_the_functions():
     assert bnlib.train is train and bnlib.fashion_mnist is fashion_mnist and bnlib.TrainConfig is TrainConfig
+
+
+def test_the_bar_shows_an_epoch_while_it_runs(data, monkeypatch, capfd):
+    monkeypatch.setattr(progress, "INTERVAL", 0)  # each step is drawn
+    history = train(lenet(), data, TrainConfig(epochs=2), device="cpu", progress=True)
+    lines = [line.strip() for line in capfd.readouterr().err.split("\r")]
+    for row, before in zip(history.rows, ("", f", test {history.rows[0].test_accuracy:.3f}"), strict=True):
+        whole = f"loss {row.loss:.3f}, train {row.train_accuracy:.3f}"
+        assert any(line.endswith(whole + before) for line in lines)  # its last step, before it was scored
+        assert any(line.endswith(f"{whole}, test {row.test_accuracy:.3f}") for line in lines)
+    assert len(lines) >= 2 * 4 and history.norm == "batch"

@@ -54,7 +54,8 @@ def _train(train: argparse.ArgumentParser) -> None:
     train.add_argument("--subset", action="store_true", help=message("command.help_subset"))
     _file(train, "checkpoint", "FILE.pt")
     train.add_argument("--resume", action="store_true", help=message("command.help_resume"))
-    _file(train, "history", "FILE.csv")
+    _file(train, "history", "FILE")
+    _file(train, "tensorboard", "FOLDER")
     _option(train, "score-every", "N", whole, 0)
 
 

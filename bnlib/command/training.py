@@ -63,14 +63,21 @@ def _train_and_tell(args: argparse.Namespace, model, data, config, device, numbe
     if history.rows and world.leads:  # after Ctrl-C or divergence as well: what there is
         for scores in history.scores:
             print(scores)
-        print(message("command.ran", path=history.path))
+        print(message("command.path_taken", path=history.path))
         print(message("training.speed", rate=history.examples_per_second, device=device))
-        if args.history is not None:
-            print(message("command.written", path=history.write_csv(args.history)))
+        _write(history, args)
     if error is not None:
         raise error
     if history.interrupted:
         raise KeyboardInterrupt
+
+
+def _write(history, args: argparse.Namespace) -> None:
+    if args.history is not None:
+        write = history.write_jsonl if args.history.suffix == ".jsonl" else history.write_csv
+        print(message("command.written", path=write(args.history)))
+    if args.tensorboard is not None:
+        print(message("command.written", path=history.write_tensorboard(args.tensorboard)))
 
 
 def _threads(args: argparse.Namespace, model, data) -> int:

@@ -9,12 +9,10 @@ from urllib.error import HTTPError, URLError
 from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
-from tqdm.auto import tqdm
-
 from bnlib.language import message
 from bnlib.training.cache import Part
 from bnlib.training.idx import CorruptFile, IdxFile, unpack
-from bnlib.training.progress import is_watched
+from bnlib.training.progress import is_watched, tqdm
 
 CHUNK = 1 << 17  # bytes read at once
 ATTEMPTS = 20  # connections for one file, each of which must bring something

@@ -11,6 +11,7 @@ from bnlib.training.checkpoint import model_state, random_state, restore_model, 
 from bnlib.training.config import TrainConfig
 from bnlib.training.fashion_mnist import FashionMNIST
 from bnlib.training.history import EpochRow, History
+from bnlib.training.lenet import LeNet
 from bnlib.training.scoring import Scores
 
 
@@ -90,4 +91,5 @@ class Run:
         """What there is to tell of it."""
         finished = len(self.rows) == self.config.epochs
         facts = (self.config, self.data.name, str(self.device), self.examples, self.path)
-        return History(tuple(self.rows), *facts, tuple(self.scores), interrupted=not finished)
+        norm = self.model.norm if isinstance(self.model, LeNet) else ""
+        return History(tuple(self.rows), *facts, tuple(self.scores), interrupted=not finished, norm=norm)

@@ -25,6 +25,7 @@ from bnlib.training.divergence import DivergedError, first_layer_affected, is_br
 from bnlib.training.fashion_mnist import FashionMNIST
 from bnlib.training.history import EpochRow, History
 from bnlib.training.interrupt import Interrupt
+from bnlib.training.live import Live
 from bnlib.training.progress import Progress
 from bnlib.training.run import Run
 from bnlib.training.scoring import evaluate, score
@@ -54,6 +55,7 @@ def train(
     *,
     device: str | torch.device | None = None,
     progress: bool | None = None,
+    live: bool = False,
     callback: Callable[[Moment], None] | None = None,
     checkpoint: str | Path | None = None,
     resume: bool = False,
@@ -71,6 +73,8 @@ def train(
         data: copied to the device if it is elsewhere.
         device: as in `choose_device`: None takes the fastest there is.
         progress: True, False, or None to show a bar in terminals and notebooks only.
+        live: True to draw the learning curve below a notebook's cell while it grows; elsewhere it does nothing, so that
+            the same code runs as a script (`History.curve` draws it afterwards).
         callback: called with a `Moment` after every step and every epoch.
         checkpoint: a file that holds, every few seconds and at the end, all that is needed to go on.
         resume: go on from that file if it is there; without it, an existing file is refused and not overwritten.
@@ -92,13 +96,16 @@ def train(
     run = Run(model, data.to(device), config)
     path = None if checkpoint is None else Path(checkpoint)
     _begin(run, path, resume)
+    curve = Live(live and world.leads, config.epochs)
     saver = Checkpoints(path if world.leads else None, checkpoint_seconds, _warn)
     steps = make_steps(model, run.data, config, world, _warn)
     run.path = steps.path
-    with Progress(progress if world.leads else False, config.epochs, run.examples) as bar:
+    with Progress(progress if world.leads else False, config.epochs, run.examples) as bar, curve:
+        curve.draw(run.rows)  # of a run that goes on
         with Interrupt(world.size == 1) as interrupt:
             while run.epoch <= config.epochs and not interrupt.asked:
                 _epoch(run, steps, world, bar, saver, interrupt, callback)
+                curve.draw(run.rows)
             saver.save(run.state())
     model.to(memory_format=torch.contiguous_format).eval()
     return run.history()
@@ -111,7 +118,8 @@ def _epoch(run: Run, steps: Steps, world: World, bar, saver, interrupt: Interrup
     run.sums = steps.sums
     at_start = run.state(run.device)  # where a diverged epoch is played back from
     free_to_read = run.device.type == "cpu" and world.size == 1
-    bar.begin(run.epoch)
+    # one of several processes has the sums of its own part alone
+    bar.begin(run.epoch, run.sums if world.size == 1 else None, run.done, run.done * config.batch_size)
     model.train()
     for i in range(run.done, run.steps):
         loss = steps.run(i)
