@@ -35,6 +35,7 @@ _HOME = {
     "LeNet": "bnlib.training",
     "fashion_mnist": "bnlib.training",
     "train": "bnlib.training",
+    "sweep": "bnlib.training",
     "TrainConfig": "bnlib.training",
 }
 _MODULES = ("lab", "language", "learn", "lecture", "norm", "training")

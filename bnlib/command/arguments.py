@@ -37,6 +37,7 @@ def parser() -> Parser:
         return added
 
     _train(command("train", training.train))
+    _sweep(command("sweep", training.sweep))
     _evaluate(command("evaluate", after.evaluate))
     _predict(command("predict", after.predict))
     _export(command("export", after.export))
@@ -57,6 +58,17 @@ def _train(train: argparse.ArgumentParser) -> None:
     _file(train, "history", "FILE")
     _file(train, "tensorboard", "FOLDER")
     _option(train, "score-every", "N", whole, 0)
+
+
+def _sweep(sweep: argparse.ArgumentParser) -> None:
+    for name, metavar, kind, default in RUN:
+        about = message(f"command.help_{name.replace('-', '_')}", default=default)
+        sweep.add_argument(f"--{name}", metavar=metavar, type=kind, nargs="+", help=about)
+    _option(sweep, "device", "DEVICE", str, "auto")
+    sweep.add_argument("--workers", metavar="N", type=whole, help=message("command.help_workers"))
+    sweep.add_argument("--subset", action="store_true", help=message("command.help_subset"))
+    _file(sweep, "folder", "FOLDER")
+    _file(sweep, "table", "FILE.csv")
 
 
 def _evaluate(evaluate: argparse.ArgumentParser) -> None:

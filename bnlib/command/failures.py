@@ -39,9 +39,9 @@ def guarded(run: Callable[[argparse.Namespace], None], args: argparse.Namespace)
 
 
 def _is_foreseen(error: RuntimeError) -> bool:
-    from bnlib.training import DataUnavailableError, DivergedError, ExportError
+    from bnlib.training import DataUnavailableError, DivergedError, ExportError, SweepError
 
-    return isinstance(error, DataUnavailableError | DivergedError | ExportError)
+    return isinstance(error, DataUnavailableError | DivergedError | ExportError | SweepError)
 
 
 def _fail(status: int, sentence: str) -> int:

@@ -6,6 +6,8 @@ from matplotlib.figure import Figure
 from bnlib.drawing import BLUE, GREEN, ORANGE, Drawing, draw, styled
 from bnlib.language import message
 
+GUESSING = 0.1  # the accuracy of a guess among ten classes
+
 
 def moving_against_recalibrated(table: pd.DataFrame) -> Drawing:
     """Test accuracy of the same weights by epoch, with moving, recalibrated and batch statistics.
@@ -36,3 +38,30 @@ def moving_against_recalibrated(table: pd.DataFrame) -> Drawing:
         axes.set_xticks(sorted(table["epoch"].unique()))
         axes.legend(loc="lower right", frameon=False)
         return draw(figure, message("figure.moving_against_recalibrated"))
+
+
+def learning_rate_frontier(table: pd.DataFrame) -> Drawing:
+    """Training and test accuracy after the last epoch against the learning rate, with and without normalization.
+
+    Args:
+        table: of the experiment learning_rate_frontier; marks are means over seeds, bars reach from the lowest seed
+            to the highest. A run that diverged counts as guessing: accuracy 0.1.
+    """
+    last = table.sort_values("epoch").groupby(["norm", "lr", "seed"], as_index=False).last()
+    last.loc[last["diverged_step"].notna(), ["train_accuracy", "test_accuracy"]] = GUESSING
+    with styled():
+        figure = Figure(figsize=(8, 3.6), layout=None)
+        left, right = figure.add_axes((0.08, 0.15, 0.4, 0.74)), figure.add_axes((0.57, 0.15, 0.4, 0.74))
+        for axes, column in ((left, "train_accuracy"), (right, "test_accuracy")):
+            for norm, colour, form in (("batch", BLUE, "-o"), ("none", ORANGE, "--s")):
+                found = last[last["norm"] == norm].groupby("lr")[column].agg(["mean", "min", "max"])
+                reach = [found["mean"] - found["min"], found["max"] - found["mean"]]
+                label = message(f"figure.norm_{norm}")
+                axes.errorbar(found.index, found["mean"], reach, fmt=form, color=colour, capsize=3, label=label)
+            axes.axhline(GUESSING, color="black", linestyle=":", linewidth=1, label=message("figure.guessing"))
+            axes.set_xscale("log")
+            axes.set_ylim(0, 1)
+            axes.set_xlabel(message("figure.learning_rate"))
+            axes.set_ylabel(message(f"figure.{column}"))
+        left.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, frameon=False, borderaxespad=0)
+        return draw(figure, message("figure.learning_rate_frontier"))

@@ -15,7 +15,10 @@ import pandas as pd
 
 from bnlib.language import message
 
-EXPERIMENTS = {"moving_statistics": "bnlib.lab.moving_statistics"}
+EXPERIMENTS = {
+    "learning_rate_frontier": "bnlib.lab.learning_rate_frontier",
+    "moving_statistics": "bnlib.lab.moving_statistics",
+}
 
 RESULTS = Path(__file__).parent / "results"
 

@@ -10,6 +10,7 @@ from bnlib.training.history import EpochRow, History
 from bnlib.training.lenet import LeNet
 from bnlib.training.prediction import Picture, Prediction, predict, read_image, read_picture
 from bnlib.training.scoring import Scores, evaluate, score
+from bnlib.training.sweep import SweepError, SweepWarning, sweep
 from bnlib.training.trainer import Moment, TrainingWarning, train
 
 __all__ = [
@@ -26,6 +27,8 @@ __all__ = [
     "Picture",
     "Prediction",
     "Scores",
+    "SweepError",
+    "SweepWarning",
     "TrainConfig",
     "TrainingWarning",
     "choose_device",
@@ -37,5 +40,6 @@ __all__ = [
     "read_image",
     "read_picture",
     "score",
+    "sweep",
     "train",
 ]
