@@ -232,7 +232,9 @@ def test_help_imports_nothing_heavy():
     }
 
 
-@pytest.mark.parametrize("words", [(), ("train",), ("evaluate",), ("predict",), ("export",), ("data",), ("lab",)])
+@pytest.mark.parametrize(
+    "words", [(), ("train",), ("evaluate",), ("predict",), ("export",), ("sweep",), ("data",), ("lab",)]
+)
 def test_chinese_help_has_no_english_left_and_fits_the_terminal(run, monkeypatch, words):
     monkeypatch.setenv("COLUMNS", "80")
     status, out, err = run(*words, "--help", "--lang", "zh")

@@ -12,7 +12,7 @@ from training_data import few, lenet, part
 
 from bnlib.training import LeNet, TrainConfig, train
 from bnlib.training.distributed import World
-from bnlib.training.trainer import _check
+from bnlib.training.trainer import check
 
 SCRIPT = Path(distributed_run.__file__)
 
@@ -56,8 +56,10 @@ def test_local_statistics_are_another_run_but_the_weights_agree_between_ranks(tm
 
 def test_a_part_of_one_is_refused_where_statistics_are_local():
     with pytest.raises(ValueError, match="leaves one of the 600 examples alone"):
-        _check(LeNet("batch"), few(), TrainConfig(batch_size=199), World(0, 2))  # a tail of 3: 2 and 1
-    _check(LeNet("none"), few(), TrainConfig(batch_size=199), World(0, 2))
+        check(
+            LeNet("batch"), few(), TrainConfig(batch_size=199), World(0, 2), torch.device("cpu")
+        )  # a tail of 3: 2 and 1
+    check(LeNet("none"), few(), TrainConfig(batch_size=199), World(0, 2), torch.device("cpu"))
 
 
 def test_parts_make_up_the_batch():

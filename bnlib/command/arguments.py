@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from bnlib.command import after, experiments, training
+from bnlib.command import after, experiments, sweep, training
 from bnlib.command.bilingual import Parser, number, threads, translate, whole
 from bnlib.language import LANGUAGES, message
 
@@ -37,7 +37,7 @@ def parser() -> Parser:
         return added
 
     _train(command("train", training.train))
-    _sweep(command("sweep", training.sweep))
+    _sweep(command("sweep", sweep.sweep))
     _evaluate(command("evaluate", after.evaluate))
     _predict(command("predict", after.predict))
     _export(command("export", after.export))
@@ -61,7 +61,7 @@ def _train(train: argparse.ArgumentParser) -> None:
 
 
 def _sweep(sweep: argparse.ArgumentParser) -> None:
-    for name, metavar, kind, default in RUN:
+    for name, metavar, kind, default in (*RUN, ("score-every", "N", whole, 0)):
         about = message(f"command.help_{name.replace('-', '_')}", default=default)
         sweep.add_argument(f"--{name}", metavar=metavar, type=kind, nargs="+", help=about)
     _option(sweep, "device", "DEVICE", str, "auto")

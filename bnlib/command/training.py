@@ -1,4 +1,4 @@
-"""python -m bnlib train and sweep."""
+"""python -m bnlib train."""
 
 import argparse
 import tempfile
@@ -15,27 +15,9 @@ def train(args: argparse.Namespace) -> None:
     fields = ("epochs", "lr", "batch_size", "seed", "path", "precision", "score_every")
     config = TrainConfig(**{name: getattr(args, name) for name in fields})
     if args.history is not None:
-        _check_writable(args.history)
+        check_writable(args.history)
     with together(args.device) as device:
         _run(args, config, device)
-
-
-def sweep(args: argparse.Namespace) -> None:
-    """Train a LeNet for every combination of the values given, and print how each run ended."""
-    from bnlib.training import fashion_mnist, sweep
-    from bnlib.training.many.grid import NAMES
-
-    grid = {name: values for name in NAMES if (values := getattr(args, name, None))}
-    if args.table is not None:
-        _check_writable(args.table)
-    data = fashion_mnist(subset=args.subset)
-    table = sweep(grid, data, folder=args.folder, workers=args.workers, device=args.device)
-    named = [name for name in grid if name in table] + ["path_asked"] * ("path" in grid)
-    last = table.groupby(named or ["epoch"], sort=False, dropna=False).last().reset_index()
-    print(last.drop(columns=["seconds", "data"]).to_string(index=False))
-    if args.table is not None:
-        table.to_csv(args.table, index=False, lineterminator="\n")
-        print(message("command.written", path=args.table))
 
 
 def _run(args: argparse.Namespace, config, device) -> None:
@@ -113,7 +95,7 @@ def _threads(args: argparse.Namespace, model, data) -> int:
     return 1 if World.here().size > 1 else fastest_threads(model, data)
 
 
-def _check_writable(path: Path) -> None:
+def check_writable(path: Path) -> None:
     """Refuse before the training what would otherwise lose its history afterwards."""
     try:
         tempfile.TemporaryFile(dir=path.parent).close()

@@ -29,7 +29,7 @@ from bnlib.training.many.pool import Pool
 from bnlib.training.many.results import Results
 from bnlib.training.progress import in_notebook, is_watched, tqdm
 from bnlib.training.threads import usable_cores
-from bnlib.training.trainer import _check
+from bnlib.training.trainer import check
 
 if TYPE_CHECKING:  # pandas is imported when a table is made
     import pandas as pd
@@ -206,9 +206,7 @@ def _check_all(plans: Sequence[Plan], data: FashionMNIST, device: torch.device) 
     with torch.random.fork_rng([]):
         models = {norm: LeNet(norm) for norm in dict.fromkeys(plan.norm for plan in plans)}
     for plan in plans:
-        _check(models[plan.norm], data, plan.config, World())
-        if plan.config.path == "graph" and device.type != "cuda":
-            raise ValueError(message("training.graph_needs_cuda", device=device))
+        check(models[plan.norm], data, plan.config, World(), device)
 
 
 def _table(names: list[str], plans: Sequence[Plan], found: dict[Plan, Outcome | Failure]) -> "pd.DataFrame":

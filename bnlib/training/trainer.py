@@ -91,7 +91,7 @@ def train(
         DivergedError: the loss was not finite, or exploded; on a CPU at once, elsewhere at the end of the epoch.
     """
     device, world = choose_device(device), World.here()
-    _check(model, data, config, world)
+    check(model, data, config, world, device)
     model.to(device)
     run = Run(model, data.to(device), config)
     path = None if checkpoint is None else Path(checkpoint)
@@ -178,8 +178,14 @@ def _begin(run: Run, path: Path | None, resume: bool) -> None:
         _warn(message("training.other_threads", was=was, now=now))
 
 
-def _check(model: nn.Module, data: FashionMNIST, config: TrainConfig, world: World) -> None:
-    """Refuse what would otherwise fail in the middle of an epoch."""
+def check(model: nn.Module, data: FashionMNIST, config: TrainConfig, world: World, device: torch.device) -> None:
+    """Refuse what would otherwise fail when the run begins, or in the middle of an epoch.
+
+    Raises:
+        ValueError: what `train` says.
+    """
+    if config.path == "graph" and device.type != "cuda":
+        raise ValueError(message("training.graph_needs_cuda", device=device))
     images, labels = len(data.train_images), len(data.train_labels)
     if images == 0 or images != labels:
         raise ValueError(message("training.unpaired", images=images, labels=labels))

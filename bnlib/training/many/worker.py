@@ -13,7 +13,6 @@ import sys
 import threading
 import time
 import warnings
-from importlib import import_module
 
 import torch
 
@@ -64,7 +63,6 @@ def main() -> None:
     set_language(setting["language"])
     warnings.showwarning = talk.warn
     data = attach(setting["data"])
-    import_module("torch._dynamo")  # else torch.optim does in the first epoch, whose seconds it would lengthen
     talk.say(ready=True)
     while True:
         settings = json.loads(orders.get())
