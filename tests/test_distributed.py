@@ -10,7 +10,7 @@ import pytest
 import torch
 from training_data import few, lenet, part
 
-from bnlib.training import LeNet, TrainConfig, train
+from bnlib.training import LeNet, TrainConfig, load_model, train
 from bnlib.training.distributed import World
 from bnlib.training.trainer import check
 
@@ -68,3 +68,13 @@ def test_parts_make_up_the_batch():
         parts = [World(rank, size).part(batch) for rank in range(size)]
         assert torch.equal(torch.cat(parts), batch) and max(map(len, parts)) - min(map(len, parts)) <= 1
     assert World.here() == World() and World().leads
+
+
+@pytest.mark.parametrize("options", [(), ("--local-statistics",)], ids=str)
+def test_the_command_line_under_torchrun_speaks_once(options, tmp_path):
+    checkpoint = tmp_path / "run.pt"
+    words = ("bnlib", "train", "--subset", "--epochs", "1", "--batch-size", "600", "--device", "cpu")
+    done = torchrun(2, *words, "--checkpoint", str(checkpoint), *options, module=True)
+    lines = done.stdout.splitlines()
+    assert sum(line.startswith("epoch 1: loss") for line in lines) == 1 and len(lines) == 5
+    assert not load_model(checkpoint).training

@@ -51,7 +51,7 @@ def _train(train: argparse.ArgumentParser) -> None:
         _option(train, name, metavar, kind, default)
     _option(train, "device", "DEVICE", str, "auto")
     _option(train, "threads", "N", threads, "auto")
-    train.add_argument("--local", action="store_true", help=message("command.help_local"))
+    train.add_argument("--local-statistics", action="store_true", help=message("command.help_local"))
     train.add_argument("--subset", action="store_true", help=message("command.help_subset"))
     _file(train, "checkpoint", "FILE.pt")
     train.add_argument("--resume", action="store_true", help=message("command.help_resume"))

@@ -37,7 +37,7 @@ def _run(args: argparse.Namespace, config, device) -> None:
         print(message("command.training", norm=args.norm, data=data.name, device=device, **sizes), flush=True)
         if number is not None:
             print(message("command.threads", number=number), flush=True)
-    if world.size > 1 and not args.local:
+    if world.size > 1 and not args.local_statistics:
         model = SyncBatchNorm.convert_sync_batchnorm(model)
     _train_and_tell(args, model, data, config, device, number, world)
 
