@@ -67,7 +67,7 @@ def test_run_writes_the_table_and_its_provenance(tmp_path, monkeypatch):
 
 
 def test_unknown_experiment():
-    with pytest.raises(ValueError, match="no experiment 'warp'; expected one of: moving_statistics"):
+    with pytest.raises(ValueError, match="no experiment 'warp'; expected one of: learning_rate_frontier, moving_statistics"):
         lab.load("warp")
 
 

@@ -19,7 +19,7 @@ from bnlib.training.many.pool import Pool
 from bnlib.training.sweep import sweep
 
 TESTS = Path(__file__).parent
-GRID = {"norm": ["none"], "seed": [0, 1, 2, 3], "epochs": [3]}
+GRID = {"norm": ["none"], "seed": [0, 1, 2, 3], "epochs": [3], "path": ["eager"]}
 # no `if __name__ == "__main__"`: a child that imported this would begin a sweep of its own
 SWEEP = """
 from bnlib.training.sweep import sweep

@@ -22,7 +22,10 @@ import bnlib
 from bnlib.training import EpochRow, History, TrainConfig
 bnlib.set_language("{language}")
 rows = tuple(EpochRow(epoch, 0.5, 0.5, 0.5, 1.0) for epoch in range(1, {epochs} + 1))
-History(rows, TrainConfig({epochs}), "fashion-mnist", "cpu", 60000).write_tensorboard(sys.argv[1])
+try:
+    History(rows, TrainConfig({epochs}), "fashion-mnist", "cpu", 60000).write_tensorboard(sys.argv[1])
+except OSError as error:  # told on the one stream that TensorBoard's thread doesn't write to
+    sys.exit(print(error))
 """
 
 
@@ -119,7 +122,7 @@ def test_a_full_disk_leaves_the_older_events_alone(tmp_path):
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     limit = "import resource; resource.setrlimit(resource.RLIMIT_FSIZE, (20000, 20000))"
     done = run("en", tmp_path, limit, epochs=2000)
-    assert done.returncode == 1 and "OSError: [Errno 27] File too large" in done.stderr
+    assert done.stdout == "[Errno 27] File too large\n"
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 
 
