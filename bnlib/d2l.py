@@ -82,20 +82,21 @@ def get_dataloader_workers() -> int:
 
 
 def load_data_fashion_mnist(
-    batch_size: int, resize: int | tuple[int, int] | None = None
+    batch_size: int, resize: int | tuple[int, int] | None = None, *, subset: bool | None = None
 ) -> tuple[DataLoader, DataLoader]:
     """Loaders of (batch_size, 1, 28, 28) float32 images in [0, 1] and int64 labels, for training and test.
 
     Args:
         batch_size: images a batch; the last batch is the rest.
         resize: side length in pixels, or (height, width), to resize every image to.
+        subset: as in `bnlib.fashion_mnist`.
 
     Source: verified files as in `bnlib.fashion_mnist`, or, with a warning, the subset inside the package.
     """
     steps = [transforms.ToTensor()]
     if resize:
         steps.insert(0, transforms.Resize(resize))
-    transform, arrays = transforms.Compose(steps), raw_arrays()
+    transform, arrays = transforms.Compose(steps), raw_arrays(subset=subset)
     training, test = (
         DataLoader(
             FashionMNIST(arrays, train, transform),

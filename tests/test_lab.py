@@ -9,7 +9,7 @@ import torch
 
 import bnlib
 from bnlib import lab
-from bnlib.lab import figures, moving_statistics
+from bnlib.lab import figures, moving_statistics, training_speed
 
 
 @pytest.fixture(scope="module")
@@ -44,14 +44,37 @@ def test_measuring_does_not_change_the_run(data, table):
     assert [row.loss for row in history.rows] == table[table["seed"] == 1]["train_loss"].to_list()
 
 
+def test_training_speed_compares_the_same_training(tmp_path, monkeypatch):
+    """Three contenders, each in a process of its own; accuracies are compared on the real data in the record."""
+    monkeypatch.setattr(training_speed, "QUICK", replace(training_speed.QUICK, epochs=2))
+    table = pd.read_csv(lab.run("training_speed", quick=True, subset=True, folder=tmp_path))
+    assert list(table["contender"]) == list(training_speed.QUICK.contenders)
+    assert list(table["path"]) == ["d2l", "eager", "C++ loops"]
+    assert (table[["loading", "training", "epoch"]] > 0).all().all()
+    assert (table["epoch"] < table["training"]).all()
+
+
+def test_a_contender_that_fails_says_why(data):
+    config = replace(training_speed.QUICK, contenders=("bnlib",), batch_size=-1)
+    with pytest.raises(RuntimeError, match=r"(?s)^bnlib ended with status 1:.*batch_size"):
+        training_speed.measure(data, config)
+
+
+def test_the_recorded_contenders_learned_alike():
+    last = lab.load("training_speed").groupby("contender")["train_accuracy"].mean()
+    assert last.max() - last.min() < 0.02
+
+
 @pytest.mark.parametrize("name", lab.EXPERIMENTS)
 def test_every_experiment_is_recorded_with_provenance(name):
     facts = lab.provenance(name)
-    assert facts["data"] == "fashion-mnist" and len(facts["config"]["seeds"]) >= 3 and facts["seconds"] > 0
+    config = facts["config"]
+    repeated, times = ("round", range(config["rounds"])) if "rounds" in config else ("seed", config["seeds"])
+    assert facts["data"] == "fashion-mnist" and len(times) >= 3 and facts["seconds"] > 0
     assert {"torch", "python"} <= set(facts["versions"]) and facts["device"] and facts["revision"]
     assert not facts["revision"].endswith("+"), "recorded from changed files: commit first, then measure"
     table = lab.load(name)
-    assert set(table["seed"]) == set(facts["config"]["seeds"])
+    assert set(table[repeated]) == set(times)
     if "diverged_step" in table:
         table = table[table["diverged_step"].isna()].drop(columns="diverged_step")
     assert len(table) and not table.isna().any().any()
@@ -67,7 +90,10 @@ def test_run_writes_the_table_and_its_provenance(tmp_path, monkeypatch):
 
 
 def test_unknown_experiment():
-    with pytest.raises(ValueError, match="no experiment 'warp'; expected one of: learning_rate_frontier, moving_statistics"):
+    with pytest.raises(
+        ValueError,
+        match="no experiment 'warp'; expected one of: learning_rate_frontier, moving_statistics, training_speed",
+    ):
         lab.load("warp")
 
 

@@ -18,6 +18,7 @@ from bnlib.language import message
 EXPERIMENTS = {
     "learning_rate_frontier": "bnlib.lab.learning_rate_frontier",
     "moving_statistics": "bnlib.lab.moving_statistics",
+    "training_speed": "bnlib.lab.training_speed",
 }
 
 RESULTS = Path(__file__).parent / "results"
