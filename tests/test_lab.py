@@ -108,3 +108,9 @@ def test_figure_is_deterministic_and_speaks_the_language(table, language):
     assert first.svg == second.svg
     assert {"en": ">test accuracy<", "zh": ">测试精度<"}[language] in first.svg
     assert len(first.description) > 40 and "DejaVu" not in first.svg
+
+
+def test_the_recorded_frontier_can_be_drawn():
+    """Three equal accuracies have a mean that rounds to just below the lowest."""
+    figure = figures.learning_rate_frontier(lab.load("learning_rate_frontier"))
+    assert "0.905" in figure.description and "0.808" in figure.description

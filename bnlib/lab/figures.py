@@ -56,6 +56,7 @@ def learning_rate_frontier(table: pd.DataFrame) -> Drawing:
             for norm, colour, form in (("batch", BLUE, "-o"), ("none", ORANGE, "--s")):
                 found = last[last["norm"] == norm].groupby("lr")[column].agg(["mean", "min", "max"])
                 reach = [found["mean"] - found["min"], found["max"] - found["mean"]]
+                reach = [length.clip(lower=0) for length in reach]  # the mean of equal numbers may round past them
                 label = message(f"figure.norm_{norm}")
                 axes.errorbar(found.index, found["mean"], reach, fmt=form, color=colour, capsize=3, label=label)
             axes.axhline(GUESSING, color="black", linestyle=":", linewidth=1, label=message("figure.guessing"))
@@ -64,4 +65,15 @@ def learning_rate_frontier(table: pd.DataFrame) -> Drawing:
             axes.set_xlabel(message("figure.learning_rate"))
             axes.set_ylabel(message(f"figure.{column}"))
         left.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, frameon=False, borderaxespad=0)
-        return draw(figure, message("figure.learning_rate_frontier"))
+        return draw(figure, message("figure.learning_rate_frontier", **_seen(last)))
+
+
+def _seen(last: pd.DataFrame) -> dict[str, float]:
+    """For each arm, what one sees in the left panel: its highest mean, where, and from where to where it learned."""
+    seen = {}
+    for norm, accuracy in last.groupby(["norm", "lr"])["train_accuracy"].mean().groupby(level="norm"):
+        accuracy = accuracy.droplevel("norm")
+        learned = accuracy.index[accuracy >= min(2 * GUESSING, accuracy.max())]
+        seen |= {f"{norm}_best": accuracy.max(), f"{norm}_at": accuracy.idxmax()}
+        seen |= {f"{norm}_low": learned.min(), f"{norm}_high": learned.max()}
+    return seen
