@@ -8,7 +8,7 @@ from pathlib import Path
 import distributed_run
 import pytest
 import torch
-from training_data import few, lenet, part
+from training_data import few, lenet, part, timeless
 
 from bnlib.training import LeNet, TrainConfig, load_model, train
 from bnlib.training.distributed import World
@@ -17,13 +17,13 @@ from bnlib.training.trainer import check
 SCRIPT = Path(distributed_run.__file__)
 
 
-def torchrun(processes, *words, module=False):
+def torchrun(processes, *words, module=False, dies=False):
     command = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
     path = os.pathsep.join([str(SCRIPT.parent), str(SCRIPT.parent.parent)])
     environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": path}
     command += ["-m", *words] if module else list(words)
     done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=False)
-    assert done.returncode == 0, done.stderr[-3000:]
+    assert dies == (done.returncode != 0), done.stderr[-3000:]
     return done
 
 
@@ -42,6 +42,31 @@ def test_equal_to_one_process_on_the_joined_batch(processes, norm, tmp_path):
             torch.testing.assert_close(
                 weights[name], tensor, rtol=2e-3, atol=2e-4, msg=lambda m, name=name: f"{name}: {m}"
             )
+
+
+@pytest.mark.parametrize("synchronized", ["1", "0"])
+def test_killed_in_the_middle_of_an_epoch_it_ends_with_the_same_bits(synchronized, tmp_path):
+    whole, broken = tmp_path / "whole", tmp_path / "broken"
+    for folder in (whole, broken):
+        folder.mkdir()
+    torchrun(2, str(SCRIPT), str(whole), "batch", synchronized)
+    torchrun(2, str(SCRIPT), str(broken), "batch", synchronized, "6", dies=True)
+    assert not (broken / "0.done").exists()
+    torchrun(2, str(SCRIPT), str(broken), "batch", synchronized)
+    for rank in range(2):
+        (history, weights), (history_2, weights_2) = (
+            torch.load(folder / f"{rank}.done", weights_only=False) for folder in (whole, broken)
+        )
+        assert timeless(history) == timeless(history_2)
+        assert all(torch.equal(tensor, weights_2[name]) for name, tensor in weights.items())
+
+
+def test_divergence_is_told_alike_by_all(tmp_path):
+    """Each part of a batch has a loss of its own; what is told is the loss of the whole batch."""
+    words = ("bnlib", "train", "--subset", "--norm", "none", "--epochs", "1", "--device", "cpu", "--lr", "1e5")
+    done = torchrun(2, *words, module=True, dies=True)
+    told = {line for line in done.stderr.splitlines() if line.startswith("The loss is")}
+    assert len(told) == 1 and "at learning rate 100000" in told.pop()
 
 
 def test_local_statistics_are_another_run_but_the_weights_agree_between_ranks(tmp_path):

@@ -20,7 +20,7 @@ class Run:
 
     epoch, done: the epoch that runs, from 1, and how many of its steps are done.
     steps, examples: of one epoch.
-    sums: (steps, 2) on the device, summed loss and hits of each batch of the epoch.
+    sums: (steps, 2) on the device, summed loss and hits of each batch of the epoch, over all processes.
     rows, scores: what is finished.
     """
 

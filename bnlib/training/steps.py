@@ -1,7 +1,8 @@
 """How one step of SGD runs: eagerly, compiled, or as one CUDA graph. The mathematics is the same on every path.
 
 A step gathers its batch on the device, computes loss and gradients, and changes the weights. Loss and hits go into a
-row of a table on the device, which is read when somebody wants to know: no step waits.
+row of a table on the device, which is read when somebody wants to know: no step waits. Several processes add theirs up
+at each step, so that each of them has the whole of it, to save and to show.
 """
 
 from collections.abc import Callable
@@ -61,7 +62,7 @@ class Steps:
         loss = loss.detach() if self.world.size == 1 else loss.detach() / self.world.size
         sums[0] = loss * len(batch)
         sums[1] = (logits.argmax(1) == y).sum()
-        return loss
+        return loss if self.world.size == 1 else self.world.total(sums)[0] / len(batch)  # of the whole batch
 
     def _forget_gradients(self) -> None:
         for parameter in self.parameters:

@@ -104,22 +104,21 @@ def train(
         curve.draw(run.rows)  # of a run that goes on
         with Interrupt(world.size == 1) as interrupt:
             while run.epoch <= config.epochs and not interrupt.asked:
-                _epoch(run, steps, world, bar, saver, interrupt, callback)
+                _epoch(run, steps, bar, saver, interrupt, callback)
                 curve.draw(run.rows)
             saver.save(run.state())
     model.to(memory_format=torch.contiguous_format).eval()
     return run.history()
 
 
-def _epoch(run: Run, steps: Steps, world: World, bar, saver, interrupt: Interrupt, callback) -> None:
+def _epoch(run: Run, steps: Steps, bar, saver, interrupt: Interrupt, callback) -> None:
     """One epoch, or the rest of one; it ends early when an interrupt is asked for."""
     order, config, model = run.begin_epoch(), run.config, run.model
     steps.begin(order, run.sums, run.done)
     run.sums = steps.sums
     at_start = run.state(run.device)  # where a diverged epoch is played back from
-    free_to_read = run.device.type == "cpu" and world.size == 1
-    # one of several processes has the sums of its own part alone
-    bar.begin(run.epoch, run.sums if world.size == 1 else None, run.done, run.done * config.batch_size)
+    free_to_read = run.device.type == "cpu"
+    bar.begin(run.epoch, run.sums, run.done, min(run.done * config.batch_size, run.examples))
     model.train()
     for i in range(run.done, run.steps):
         loss = steps.run(i)
@@ -135,7 +134,7 @@ def _epoch(run: Run, steps: Steps, world: World, bar, saver, interrupt: Interrup
             saver.save(run.state())
         if interrupt.asked:
             return
-    sums = world.total(run.sums.clone()).cpu().double()  # here Python waits for the device
+    sums = run.sums.cpu().double()  # here Python waits for the device
     sizes = torch.tensor([len(batch) for batch in steps.batches])
     broken = is_broken(sums[:, 0] / sizes).nonzero()
     if len(broken):
