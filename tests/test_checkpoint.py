@@ -8,6 +8,7 @@ import warnings
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import resumed_run
 import torch
@@ -63,6 +64,15 @@ def test_killed_again_and_again_it_ends_with_the_same_bits(norm, tmp_path):
     assert process.returncode == 0
     assert out.splitlines()[0] in ("step 6", "step 7") and out.splitlines()[-1] == "epoch 9"
     assert_same(result(whole), result(broken))
+
+
+def test_a_run_whose_numbers_are_numpys_can_be_resumed(data, tmp_path):
+    path = tmp_path / "run.pt"
+    config = TrainConfig(epochs=np.int64(1), lr=np.logspace(-1, 0, 2)[0], batch_size=np.int32(300), seed=np.uint8(3))
+    assert config == TrainConfig(1, 0.1, 300, 3) and repr(config) == repr(TrainConfig(1, 0.1, 300, 3))
+    train(lenet(), data, config, device="cpu", checkpoint=path)
+    rows = train(lenet(), data, replace(config, epochs=2), device="cpu", checkpoint=path, resume=True).rows
+    assert [row.epoch for row in rows] == [1, 2]
 
 
 def test_a_finished_run_can_be_given_more_epochs(data, tmp_path):

@@ -34,8 +34,10 @@ class TrainConfig:
             value = getattr(self, name)
             if not isinstance(value, Integral) or not least <= value < 2**63:
                 raise ValueError(message("training.not_whole", name=name, value=value, least=least))
+            object.__setattr__(self, name, int(value))  # numpy's numbers, say: a checkpoint holds Python's alone
         if not isinstance(self.lr, Real) or not 0 < self.lr < math.inf:
             raise ValueError(message("training.not_positive", name="lr", value=self.lr))
+        object.__setattr__(self, "lr", float(self.lr))
         for name, known in (("path", PATHS), ("precision", PRECISIONS)):
             value = getattr(self, name)
             if value not in known:
