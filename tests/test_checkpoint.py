@@ -114,6 +114,11 @@ def test_a_second_ctrl_c_ends_it_at_once(data):
     assert steps == [1]
 
 
+def test_resuming_from_nothing_is_refused(data):
+    with pytest.raises(ValueError, match="needs the file to go on from; name it as checkpoint"):
+        train(lenet(), data, TrainConfig(epochs=1), device="cpu", resume=True)
+
+
 def test_an_existing_checkpoint_is_not_overwritten(data, tmp_path):
     path = tmp_path / "run.pt"
     train(lenet(), data, TrainConfig(epochs=1), device="cpu", checkpoint=path)

@@ -140,6 +140,7 @@ def test_a_diverged_run_keeps_what_there_is(run, tmp_path):
     ("train --device cuda:99", "The device cuda:99 is not to be had here; expected \"auto\" or one of: cpu"),
     ("train --history /nowhere/run.csv", "The history cannot be written to /nowhere/run.csv; "),
     ("train --history /", "The history cannot be written to /; "),
+    ("train --subset --resume", "Resuming needs the file to go on from; "),
     ("train --subset --batch-size 5999", "Batch size 5999 leaves one of the 6000 examples alone in a batch"),
     ("lab nothing", "There is no experiment 'nothing'; expected one of: "),
 ])  # fmt: skip

@@ -85,8 +85,8 @@ def train(
         training mode just before its step; the test accuracy is taken in prediction mode.
 
     Raises:
-        ValueError: a device or path this machine lacks; no examples; a batch of one where BatchNorm1d needs two; a
-            checkpoint of another model or run.
+        ValueError: a device or path this machine lacks; no examples; a batch of one where BatchNorm1d needs two;
+            `resume` without a checkpoint, or with one of another model or run.
         FileExistsError: a checkpoint that is there already, without `resume`.
         DivergedError: the loss was not finite, or exploded; on a CPU at once, elsewhere at the end of the epoch.
     """
@@ -165,6 +165,8 @@ def _diverged(run: Run, steps: Steps, at_start: dict, i: int) -> None:
 
 def _begin(run: Run, path: Path | None, resume: bool) -> None:
     """Take up the checkpoint if there is one and it is wanted."""
+    if path is None and resume:
+        raise ValueError(message("training.resume_what"))
     if path is None or not path.exists():
         return
     if not resume:
