@@ -85,6 +85,14 @@ def test_a_finished_run_can_be_given_more_epochs(data, tmp_path):
     assert again.rows == longer.rows  # nothing left to do: the very same history, seconds too
 
 
+def test_fewer_epochs_than_are_done_are_refused(data, tmp_path):
+    """They would end at once, with too many rows, as if by Ctrl-C."""
+    path = tmp_path / "run.pt"
+    train(lenet(), data, TrainConfig(epochs=2), device="cpu", checkpoint=path)
+    with pytest.raises(ValueError, match="in epoch 2 already, and 1 were asked for; ask for at least 2"):
+        train(lenet(), data, TrainConfig(epochs=1), device="cpu", checkpoint=path, resume=True)
+
+
 def test_ctrl_c_waits_for_the_step_saves_and_returns_what_there_is(data, tmp_path):
     path = tmp_path / "run.pt"
 

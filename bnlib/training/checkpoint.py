@@ -145,7 +145,7 @@ def restore_model(model: nn.Module, state: dict) -> None:
 
 
 def check_resumable(path: Path, state: dict, config: TrainConfig, data: str, examples: int, device: str) -> None:
-    """Refuse to go on with other mathematics than the run began with; more epochs are welcome.
+    """Refuse to go on with other mathematics than the run began with; more epochs are welcome, fewer are past.
 
     Raises:
         ValueError: what differs, and how.
@@ -158,6 +158,9 @@ def check_resumable(path: Path, state: dict, config: TrainConfig, data: str, exa
             raise ValueError(
                 message("training.other_run", path=path, name=name, was=repr(was[name]), now=repr(now[name]))
             )
+    begun = state["epoch"] if state["done"] else state["epoch"] - 1
+    if begun > config.epochs:
+        raise ValueError(message("training.fewer_epochs", path=path, begun=begun, epochs=config.epochs))
 
 
 def random_state(device: torch.device) -> dict[str, Tensor]:
