@@ -135,6 +135,20 @@ def test_no_examples_and_a_missing_device_are_refused(data):
         train(lenet(), data, device="cuda:99")
 
 
+def test_what_would_fail_at_the_first_scoring_is_refused_before_the_first_step(data):
+    def begun(moment):
+        raise AssertionError
+
+    for norm in ("none", "lecture"):
+        with pytest.raises(ValueError, match="score_every compares the running statistics"):
+            train(lenet(norm), data, TrainConfig(epochs=1, score_every=2), callback=begun)
+    with pytest.raises(ValueError, match="Batch size 199 leaves one of the 200 examples alone"):
+        train(lenet(), data, TrainConfig(epochs=1, batch_size=199, score_every=2), callback=begun)
+    for lacking in (replace(data, test_labels=data.test_labels[:5]), part(data, 600, 0)):
+        with pytest.raises(ValueError, match="There are (200|0) images and (5|0) labels"):
+            train(lenet(), lacking, TrainConfig(epochs=1), callback=begun)
+
+
 def test_any_model_trains(data):
     linear = nn.Sequential(nn.Flatten(), nn.Linear(784, 10))
     assert train(linear, data, TrainConfig(epochs=3, lr=0.1)).rows[-1].train_accuracy > 0.5

@@ -78,15 +78,16 @@ def score(model: nn.Module, data: FashionMNIST, batch_size: int, epoch: int = 0,
     test = data.test_images, data.test_labels
     exact = recalibrate(deepcopy(model), data.train_images.split(batch_size))
     by_batch = deepcopy(model).eval()  # a copy: its averages will move
-    for layer in _layers(by_batch):
+    for layer in normalizations(by_batch):
         layer.train()
     with torch.no_grad():
         batch = _hits(by_batch, *test, batch_size).item() / len(data.test_labels)
-    lags = tuple(_lag(kept, true) for kept, true in zip(_layers(model), _layers(exact), strict=True))
+    lags = tuple(_lag(kept, true) for kept, true in zip(normalizations(model), normalizations(exact), strict=True))
     return Scores(epoch, step, evaluate(model, *test), evaluate(exact, *test), batch, lags)
 
 
-def _layers(model: nn.Module) -> list[nn.Module]:
+def normalizations(model: nn.Module) -> list[nn.Module]:
+    """The batch normalizations that track statistics: what `score` compares."""
     return [m for m in model.modules() if isinstance(m, _BatchNorm) and m.running_mean is not None]
 
 

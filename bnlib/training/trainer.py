@@ -28,7 +28,7 @@ from bnlib.training.interrupt import Interrupt
 from bnlib.training.live import Live
 from bnlib.training.progress import Progress
 from bnlib.training.run import Run
-from bnlib.training.scoring import evaluate, score
+from bnlib.training.scoring import evaluate, normalizations, score
 from bnlib.training.steps import Steps, make_steps
 
 
@@ -86,7 +86,8 @@ def train(
 
     Raises:
         ValueError: a device or path this machine lacks; no examples; a batch of one where BatchNorm1d needs two;
-            `resume` without a checkpoint, or with one of another model or run.
+            `score_every` for a model without batch normalization that tracks statistics; `resume` without a
+            checkpoint, or with one of another model or run.
         FileExistsError: a checkpoint that is there already, without `resume`.
         DivergedError: the loss was not finite, or exploded; on a CPU at once, elsewhere at the end of the epoch.
     """
@@ -187,13 +188,23 @@ def check(model: nn.Module, data: FashionMNIST, config: TrainConfig, world: Worl
     """
     if config.path == "graph" and device.type != "cuda":
         raise ValueError(message("training.graph_needs_cuda", device=device))
-    images, labels = len(data.train_images), len(data.train_labels)
-    if images == 0 or images != labels:
-        raise ValueError(message("training.unpaired", images=images, labels=labels))
-    full, last = min(config.batch_size, images), images % config.batch_size
-    one = any(part == 1 for batch in (full, last) for part in (batch // world.size, -(-batch // world.size)))
-    if one and any(isinstance(module, nn.BatchNorm1d) for module in model.modules()):
-        raise ValueError(message("training.batch_of_one", batch_size=config.batch_size, examples=images))
+    train, test = len(data.train_labels), len(data.test_labels)
+    for images, labels in ((data.train_images, train), (data.test_images, test)):
+        if len(images) == 0 or len(images) != labels:
+            raise ValueError(message("training.unpaired", images=len(images), labels=labels))
+    if config.score_every and not normalizations(model):
+        raise ValueError(message("training.nothing_to_score"))
+    if any(isinstance(module, nn.BatchNorm1d) for module in model.modules()):
+        # scoring by batch statistics isn't divided among processes
+        for examples, processes in ((train, world.size), *([(test, 1)] if config.score_every else [])):
+            if _leaves_one(examples, config.batch_size, processes):
+                raise ValueError(message("training.batch_of_one", batch_size=config.batch_size, examples=examples))
+
+
+def _leaves_one(examples: int, batch_size: int, processes: int) -> bool:
+    """Whether some process gets a single example of a full batch or of the last one."""
+    batches = min(batch_size, examples), examples % batch_size
+    return any(part == 1 for batch in batches for part in (batch // processes, -(-batch // processes)))
 
 
 def _warn(sentence: str) -> None:
