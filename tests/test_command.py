@@ -199,6 +199,23 @@ def test_a_refusal_of_the_system_is_one_sentence(run, tmp_path, monkeypatch):
     assert status == 1 and one_sentence(err) and "lab_results" in err
 
 
+@pytest.mark.parametrize(
+    ("limit", "words", "sentence"),
+    [
+        (20, "train --subset --epochs 1 --history", "The system refused {path} (File too large); make room "),
+        (999, "sweep --subset --epochs 1 --table", "The system refused to read or write (File too large); make room "),
+    ],
+)
+def test_a_full_disk_is_told_in_a_whole_sentence(limit, words, sentence, tmp_path):
+    """A limit on the size of files stands for the disk; a write that fails names no file of itself."""
+    path = tmp_path / "run.csv"
+    full = f"import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, ({limit}, {limit})); "
+    run = "from bnlib.__main__ import main; sys.exit(main(sys.argv[1:]))"
+    status, _, err = python("-c", full + run, *words.split(), str(path))
+    assert status == 1 and one_sentence(err) and err.startswith(sentence.format(path=path))
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_lab_without_a_name_lists_the_experiments(run):
     assert run("lab") == (0, f"experiments: {', '.join(bnlib.lab.EXPERIMENTS)}\n", "")
 

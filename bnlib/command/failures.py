@@ -24,7 +24,8 @@ def guarded(run: Callable[[argparse.Namespace], None], args: argparse.Namespace)
     except OSError as error:
         if error.errno is None:  # ours, a sentence already
             return _fail(1, str(error))
-        return _fail(1, message("command.system", what=error.filename or "", reason=error.strerror or error))
+        named = "command.system" if error.filename else "command.system_unnamed"
+        return _fail(1, message(named, what=error.filename, reason=error.strerror or error))
     except ModuleNotFoundError as error:
         if error.name is None or error.name.startswith("bnlib"):
             raise

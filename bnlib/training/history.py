@@ -158,6 +158,9 @@ def replace_file(path: Path, text: str) -> Path:
     try:
         draft.write_text(text, encoding="utf-8", newline="\n")
         os.replace(draft, path)
+    except OSError as error:
+        error.filename = str(path)  # the system names the draft, or nothing where the disk is full
+        raise
     finally:
         draft.unlink(missing_ok=True)
     return path

@@ -42,10 +42,14 @@ class SharedData:
             self._memory.truncate(size)
             self.handles = (self._memory.fileno(),)
             self.where["handle"] = self.handles[0]
-        for name, tensor in tensors.items():
-            self._memory.seek(layout[name][0])
-            self._memory.write(tensor.numpy().tobytes() if tensor.numel() == 0 else tensor.numpy().data.cast("B"))
-        self._memory.flush()
+        try:
+            for name, tensor in tensors.items():
+                self._memory.seek(layout[name][0])
+                self._memory.write(tensor.numpy().tobytes() if tensor.numel() == 0 else tensor.numpy().data.cast("B"))
+            self._memory.flush()
+        except OSError as error:  # full: 220 MB for the whole data set
+            error.filename = tempfile.gettempdir()
+            raise
 
     def __enter__(self) -> "SharedData":
         return self
