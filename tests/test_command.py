@@ -178,6 +178,22 @@ def test_without_data_or_torch_a_command_says_so(run, monkeypatch):
     assert (status, out) == (1, "") and one_sentence(err) and "no module torch;" in err
 
 
+@pytest.mark.parametrize(
+    ("package", "words"), [("pandas", "--history {}/run.csv"), ("tensorboard", "--tensorboard {}/run")]
+)
+def test_what_writing_will_need_is_missed_before_the_training(package, words, run, monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, package, None)
+    status, out, err = run("train", "--subset", *words.format(tmp_path).split())
+    assert (status, out) == (1, "") and f" {package}" in err and "pip install" in err and err.count("\n") == 1
+
+
+def test_a_file_in_the_place_of_the_folder_is_refused_before_the_training(run, tmp_path):
+    (tmp_path / "run").write_text("mine")
+    status, out, err = run("train", "--subset", "--tensorboard", str(tmp_path / "run"))
+    assert (status, out) == (1, "") and err.startswith(f"The system refused {tmp_path}/run (File exists); ")
+    assert one_sentence(err)
+
+
 @pytest.mark.filterwarnings("default")
 def test_a_refused_file_is_told_in_a_sentence_not_in_a_warning_with_code(run, monkeypatch, tmp_path):
     from bnlib.training.sources import Sources

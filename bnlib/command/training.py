@@ -2,6 +2,7 @@
 
 import argparse
 import tempfile
+from importlib.util import find_spec
 from pathlib import Path
 
 from bnlib.language import message
@@ -14,8 +15,7 @@ def train(args: argparse.Namespace) -> None:
 
     fields = ("epochs", "lr", "batch_size", "seed", "path", "precision", "score_every")
     config = TrainConfig(**{name: getattr(args, name) for name in fields})
-    if args.history is not None:
-        check_writable(args.history)
+    _check_outputs(args)
     with together(args.device) as device:
         _run(args, config, device)
 
@@ -93,6 +93,23 @@ def _threads(args: argparse.Namespace, model, data) -> int:
     if args.resume and args.checkpoint is not None and args.checkpoint.exists():
         return read(args.checkpoint)["threads"]
     return 1 if World.here().size > 1 else fastest_threads(model, data)
+
+
+def _check_outputs(args: argparse.Namespace) -> None:
+    """Miss a package or a place now rather than after the last epoch."""
+    if args.history is not None:
+        check_writable(args.history)
+        if args.history.suffix != ".jsonl" and find_spec("pandas") is None:
+            raise ModuleNotFoundError(message("command.module_missing", module="pandas"), name="pandas")
+    if args.tensorboard is not None:
+        if find_spec("tensorboard") is None:
+            raise ModuleNotFoundError(message("training.tensorboard_missing"), name="tensorboard")
+        try:
+            args.tensorboard.mkdir(parents=True, exist_ok=True)
+            tempfile.TemporaryFile(dir=args.tensorboard).close()
+        except OSError as error:
+            error.filename = str(args.tensorboard)  # not the temporary file
+            raise
 
 
 def check_writable(path: Path) -> None:
