@@ -210,7 +210,11 @@ def test_a_refused_file_is_told_in_a_sentence_not_in_a_warning_with_code(run, mo
 def test_a_refusal_of_the_system_is_one_sentence(run, tmp_path, monkeypatch):
     (tmp_path / "lab_results").write_text("a file where the results' folder belongs")
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("bnlib.lab.moving_statistics.measure", lambda data, config: None)
+
+    def measure(data, config):
+        raise AssertionError("half an hour, for nothing")
+
+    monkeypatch.setattr("bnlib.lab.moving_statistics.measure", measure)
     status, out, err = run("lab", "moving_statistics", "--quick", "--subset")
     assert status == 1 and one_sentence(err) and "lab_results" in err
 

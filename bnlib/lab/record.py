@@ -4,6 +4,7 @@ import json
 import os
 import platform
 import subprocess
+import tempfile
 import time
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -60,6 +61,7 @@ def run(name: str, *, quick: bool = False, subset: bool = False, folder: Path | 
     Raises:
         ValueError: no experiment of that name.
         RuntimeError: the whole data set is not to be had and `subset` is False.
+        OSError: the folder can't be made or written, before anything is measured.
     """
     from bnlib.training import fashion_mnist  # torch is needed to measure, not to read a table
 
@@ -68,14 +70,24 @@ def run(name: str, *, quick: bool = False, subset: bool = False, folder: Path | 
     if folder is None:
         folder = Path("lab_results") if quick or subset else RESULTS
     data = fashion_mnist("auto", subset=subset)
+    _check_place(folder)
     start = time.perf_counter()
     table = experiment.measure(data, config)
     facts = _provenance(name, config, data, time.perf_counter() - start)
-    folder.mkdir(parents=True, exist_ok=True)
     text = StringIO()
     table.to_csv(text, index=False, lineterminator="\n", float_format="%.6g")
     _write(folder / f"{name}.json", json.dumps(facts, indent=2) + "\n")
     return _write(folder / f"{name}.csv", text.getvalue())
+
+
+def _check_place(folder: Path) -> None:
+    """Make the folder, or be refused now rather than after half an hour of measuring."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        error.filename = str(folder)  # not the temporary file
+        raise
 
 
 def _known(name: str) -> str:
