@@ -236,6 +236,13 @@ def test_a_full_disk_is_told_in_a_whole_sentence(limit, words, sentence, tmp_pat
     assert list(tmp_path.iterdir()) == []
 
 
+def test_workers_that_cannot_start_are_told_without_a_traceback(run, monkeypatch, tmp_path):
+    (tmp_path / "torch.py").write_text("raise ImportError('no torch for workers')")
+    monkeypatch.syspath_prepend(tmp_path)
+    status, _, err = run("sweep", "--subset", "--norm", "none", "--path", "eager", "--device", "cpu")
+    assert status == 1 and one_sentence(err) and "do not start: its process ended with status 1" in err
+
+
 def test_lab_without_a_name_lists_the_experiments(run):
     assert run("lab") == (0, f"experiments: {', '.join(bnlib.lab.EXPERIMENTS)}\n", "")
 

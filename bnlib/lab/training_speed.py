@@ -52,6 +52,10 @@ FULL = Config()
 QUICK = Config(contenders=("d2l, nn.BatchNorm", "bnlib", "bnlib, C++ loops"), rounds=1, epochs=1)
 
 
+class ContenderError(RuntimeError):
+    """A contender's process failed; the message holds what it said."""
+
+
 def measure(data: FashionMNIST, config: Config) -> pd.DataFrame:
     """Let every contender that fits the data's device train, in turns.
 
@@ -75,7 +79,7 @@ def _in_a_process(name: str, config: Config, device: str, subset: bool) -> dict:
     environment = {**os.environ, "MPLBACKEND": "Agg", "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     done = subprocess.run(words, capture_output=True, text=True, check=False, env=environment)
     if done.returncode:
-        raise RuntimeError(message("lab.contender_failed", name=name, status=done.returncode, said=done.stderr))
+        raise ContenderError(message("lab.contender_failed", name=name, status=done.returncode, said=done.stderr))
     return json.loads(done.stdout.splitlines()[-1])
 
 

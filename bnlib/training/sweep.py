@@ -85,7 +85,7 @@ def sweep(
         ValueError, TypeError: a grid or a run that can't be, before anything starts.
         OSError: the folder can't be made or written, before anything starts.
         SweepError: in the end, where runs failed (in processes, twice): by an exception, or because the process died.
-        RuntimeError: no process can be started.
+        WorkerError: a RuntimeError: no process can be started.
     """
     import pandas  # noqa: F401 - rather missed now than after the last run
 

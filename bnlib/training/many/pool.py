@@ -34,6 +34,10 @@ COMMAND = (
 )
 
 
+class WorkerError(RuntimeError):
+    """No process can be started."""
+
+
 class Worker:
     """A process, the run it is at, and how many of that run's examples it has reported.
 
@@ -170,7 +174,7 @@ class Pool:
         if not worker.ready:
             self.false_starts += 1
             if self.false_starts == TRIES:
-                raise RuntimeError(message("sweep.no_worker", reason=reason))
+                raise WorkerError(message("sweep.no_worker", reason=reason))
         if worker.plan is not None:
             plan = worker.plan
             self.advance(plan, -worker.counted)
