@@ -232,9 +232,14 @@ def test_a_full_disk_leaves_the_older_file_whole(tmp_path):
 
 def test_drafts_of_a_killed_writer_are_cleared_away(tmp_path):
     (tmp_path / ".run.pt.123.draft").write_bytes(b"half")
-    (tmp_path / ".other.pt.123.draft").write_bytes(b"not ours")
-    Checkpoints(tmp_path / "run.pt", 10, print)
-    assert [file.name for file in tmp_path.iterdir()] == [".other.pt.123.draft"]
+    (tmp_path / ".run[1].pt.123.draft").write_bytes(b"half")
+    kept = {".other.pt.123.draft", ".run.pt.old.123.draft", ".run.pt.7.draft"}
+    for name in kept - {".run.pt.7.draft"}:
+        (tmp_path / name).write_bytes(b"not ours")
+    (tmp_path / ".run.pt.7.draft").mkdir()  # stands for whatever the system doesn't let go
+    for name in ("run.pt", "run[1].pt"):
+        Checkpoints(tmp_path / name, 10, print)
+    assert {file.name for file in tmp_path.iterdir()} == kept
 
 
 def test_another_number_of_threads_is_told(data, tmp_path):

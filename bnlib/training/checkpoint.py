@@ -9,7 +9,9 @@ import pickle
 import time
 import zipfile
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict
+from glob import escape
 from io import BytesIO
 from pathlib import Path
 
@@ -40,8 +42,10 @@ class Checkpoints:
         self.last = time.monotonic()
         self.failure = ""
         if path is not None:
-            for draft in path.parent.glob(f".{path.name}.*.draft"):  # of a run that was killed while writing
-                draft.unlink(missing_ok=True)
+            # of a run that was killed while writing; digits, as ".run.*" is also how a draft of run.pt begins
+            for draft in path.parent.glob(f".{escape(path.name)}.[0-9]*.draft"):
+                with suppress(OSError):  # a folder that can't be written is reported when it is written to
+                    draft.unlink()
 
     def due(self) -> bool:
         """Whether it is time for the next one."""
