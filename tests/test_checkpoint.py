@@ -152,8 +152,13 @@ def test_another_run_is_refused(data, tmp_path, change, expected):
         train(lenet(), data, replace(config, **change), device="cpu", checkpoint=path, resume=True)
     with pytest.raises(ValueError, match="examples was 600 and is now 512"):
         train(lenet(), part(data, 512, 200), config, device="cpu", checkpoint=path, resume=True)
+    for norm in ("none", "torch"):  # of which the latter has the same names and shapes
+        with pytest.raises(ValueError, match=f"norm was 'batch' and is now '{norm}'"):
+            train(lenet(norm), data, config, device="cpu", checkpoint=path, resume=True)
+    widened = lenet()
+    widened.linear3 = nn.Linear(84, 11)
     with pytest.raises(ValueError, match="another model: its names or shapes differ"):
-        train(lenet("none"), data, config, device="cpu", checkpoint=path, resume=True)
+        train(widened, data, config, device="cpu", checkpoint=path, resume=True)
 
 
 @pytest.mark.parametrize("content", [b"", b"no checkpoint", None])

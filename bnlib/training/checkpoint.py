@@ -148,14 +148,16 @@ def restore_model(model: nn.Module, state: dict) -> None:
         setattr(module, attribute, tensor.to(next(module.parameters(), tensor).device))
 
 
-def check_resumable(path: Path, state: dict, config: TrainConfig, data: str, examples: int, device: str) -> None:
+def check_resumable(
+    path: Path, state: dict, config: TrainConfig, data: str, examples: int, device: str, norm: str
+) -> None:
     """Refuse to go on with other mathematics than the run began with; more epochs are welcome, fewer are past.
 
     Raises:
         ValueError: what differs, and how.
     """
-    now = {**asdict(config), "data": data, "examples": examples, "device": device.partition(":")[0]}
-    was = {**state["config"], **{name: state[name] for name in ("data", "examples", "device")}}
+    now = {**asdict(config), "data": data, "examples": examples, "device": device.partition(":")[0], "norm": norm}
+    was = {**state["config"], **{name: state[name] for name in ("data", "examples", "device", "norm")}}
     was["device"] = was["device"].partition(":")[0]  # orders drawn on a CPU and on a GPU differ
     for name in now:
         if name != "epochs" and was[name] != now[name]:

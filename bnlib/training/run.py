@@ -22,6 +22,7 @@ class Run:
     steps, examples: of one epoch.
     sums: (steps, 2) on the device, summed loss and hits of each batch of the epoch, over all processes.
     rows, scores: what is finished.
+    norm: the normalization of a LeNet; "" for another model.
     """
 
     def __init__(self, model: nn.Module, data: FashionMNIST, config: TrainConfig) -> None:
@@ -34,6 +35,7 @@ class Run:
         self.rows: list[EpochRow] = []
         self.scores: list[Scores] = []
         self.path = ""  # how the steps run, in words
+        self.norm = model.norm if isinstance(model, LeNet) else ""
         self._order = torch.Generator(self.device).manual_seed(config.seed)
         self._order_before = self._order.get_state()  # at the start of the epoch
         self._seconds = 0.0  # spent in this epoch before the last stop
@@ -91,5 +93,4 @@ class Run:
         """What there is to tell of it."""
         finished = len(self.rows) == self.config.epochs
         facts = (self.config, self.data.name, str(self.device), self.examples, self.path)
-        norm = self.model.norm if isinstance(self.model, LeNet) else ""
-        return History(tuple(self.rows), *facts, tuple(self.scores), interrupted=not finished, norm=norm)
+        return History(tuple(self.rows), *facts, tuple(self.scores), interrupted=not finished, norm=self.norm)

@@ -173,7 +173,7 @@ def _begin(run: Run, path: Path | None, resume: bool) -> None:
     if not resume:
         raise FileExistsError(message("training.checkpoint_exists", path=path))
     state = read(path)
-    check_resumable(path, state, run.config, run.data.name, run.examples, str(run.device))
+    check_resumable(path, state, run.config, run.data.name, run.examples, str(run.device), run.norm)
     run.restore(state)
     was, now = state["threads"], torch.get_num_threads()
     if run.device.type == "cpu" and was != now:
