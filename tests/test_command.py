@@ -300,3 +300,66 @@ def test_defaults_and_names_are_the_librarys():
 def test_a_terminal_without_chinese_gets_question_marks_rather_than_a_traceback():
     status, out, err = python("-m", "bnlib", "--lang", "zh", env={"PYTHONUTF8": "0", "PYTHONIOENCODING": "ascii"})
     assert (status, err) == (0, "") and "python -m bnlib" in out
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory):
+    """Of a run of the command line, in a language and with options that the tests below take up again."""
+    path = tmp_path_factory.mktemp("after") / "run.pt"
+    events = path.parent / "events"
+    words = ("train", "--subset", "--epochs", "1", "--threads", "1", "--score-every", "20", "--device", "cpu")
+    status, out, err = python("-m", "bnlib", *words, "--checkpoint", str(path), "--tensorboard", str(events))
+    assert (status, err) == (0, "") and "threads: 1\n" in out
+    assert re.search(r"^step 20 \(epoch 1\): test accuracy by moving statistics 0\.\d{4}, recalibrated", out, re.M)
+    assert [file.name[:20] for file in events.iterdir()] == ["events.out.tfevents."]
+    return path
+
+
+def test_a_run_is_taken_up_again_from_the_command_line(run, checkpoint, tmp_path):
+    copy = tmp_path / "run.pt"
+    copy.write_bytes(checkpoint.read_bytes())
+    again = ("train", "--subset", "--score-every", "20", "--device", "cpu", "--checkpoint", str(copy))
+    status, out, err = run(*again)
+    assert status == 1 and one_sentence(err) and f"{copy} exists already; resume from it" in err
+    status, out, err = run(*again, "--epochs", "2", "--resume")
+    assert (status, err) == (0, "") and "threads: 1\n" in out
+    assert [line[:7] for line in out.splitlines() if line.startswith("epoch")] == ["epoch 2"]
+    status, out, err = run(*again, "--lr", "0.5", "--resume")
+    assert status == 2 and one_sentence(err) and "lr was 1.0 and is now 0.5" in err
+
+
+def test_evaluate_scores_by_three_kinds_of_statistics(run, checkpoint):
+    status, out, err = run("evaluate", str(checkpoint), "--subset", "--device", "cpu")
+    head, scores = out.splitlines()
+    assert (status, err) == (0, "")
+    assert head == "LeNet with normalization batch, scored on fashion-mnist-subset, 1,000 test images"
+    shape = r"test accuracy by moving statistics 0\.\d{4}, recalibrated 0\.\d{4}, batch 0\.\d{4}"
+    assert re.fullmatch(shape, scores)
+    status, out, err = run("evaluate", str(checkpoint.parent / "none.pt"))
+    assert (status, out) == (1, "") and one_sentence(err) and "There is no checkpoint" in err
+
+
+@pytest.mark.parametrize("name", ["lenet.onnx", "lenet.pt2"])
+def test_export_writes_a_file_and_says_that_it_was_compared(run, checkpoint, tmp_path, name):
+    status, out, err = run("export", str(checkpoint), str(tmp_path / name))
+    written, folded, verified = out.splitlines()
+    assert (status, err) == (0, "") and written.startswith(f"{tmp_path / name}: ") and (tmp_path / name).exists()
+    assert folded.startswith("folded: norm1 into conv1") and verified.startswith("loaded again and compared")
+    status, out, err = run("export", str(checkpoint), str(tmp_path / "lenet.h5"))
+    assert status == 2 and one_sentence(err) and "expected a name that ends in one of: .onnx, .pt2" in err
+
+
+def test_sweep_prints_where_each_run_ended_and_writes_the_table(run, tmp_path):
+    table, folder = tmp_path / "table.csv", tmp_path / "runs"
+    words = ("sweep", "--subset", "--norm", "none", "batch", "--lr", "1", "1e30", "--epochs", "1", "--device", "cpu")
+    status, out, err = run(*words, "--folder", str(folder), "--table", str(table), "--path", "eager")
+    assert (status, err) == (0, "")
+    head, *runs, written = out.splitlines()
+    assert head.split()[:4] == ["norm", "epochs", "lr", "path_asked"] and len(runs) == 4
+    assert written == f"written: {table}" and len(list(folder.iterdir())) == 4
+    with table.open() as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["norm"], row["lr"]) for row in rows] == [
+        ("none", "1.0"), ("none", "1e+30"), ("batch", "1.0"), ("batch", "1e+30")
+    ]  # fmt: skip
+    assert rows[1]["diverged_step"] and not rows[2]["diverged_step"]
