@@ -10,6 +10,8 @@ import sys
 import unicodedata
 
 import pytest
+import torch
+from PIL import Image
 
 import bnlib
 from bnlib import command
@@ -337,6 +339,22 @@ def test_evaluate_scores_by_three_kinds_of_statistics(run, checkpoint):
     assert re.fullmatch(shape, scores)
     status, out, err = run("evaluate", str(checkpoint.parent / "none.pt"))
     assert (status, out) == (1, "") and one_sentence(err) and "There is no checkpoint" in err
+
+
+def test_predict_tells_what_each_image_is_and_at_the_end_what_is_none(run, checkpoint, tmp_path):
+    paths = [tmp_path / name for name in ("shoe.png", "notes.txt", "bag.gif", "gone.jpg")]
+    for path, seed in ((paths[0], 1), (paths[2], 2)):
+        noise = torch.rand(40, 50, generator=torch.Generator().manual_seed(seed))
+        Image.fromarray((noise * 255).byte().numpy()).save(path)
+    paths[1].write_text("no image")
+    status, out, err = run("predict", str(checkpoint), *map(str, paths))
+    lines, failures = out.splitlines(), err.splitlines()
+    assert len(lines) == 4 and lines[0].startswith(f"{paths[0]}: 50 × 40, ") and lines[1].count(" %") == 3
+    assert lines[2].startswith(f"{paths[2]}: 50 × 40, ")
+    assert status == 1 and failures[0].startswith(f"{paths[1]} is no image; expected PNG")
+    assert failures[1:] == [f"There is no file {paths[3]}; expected an image file, such as shoe.jpg."]
+    status, out, _ = run("predict", "--lang", "zh", str(checkpoint), str(paths[0]))
+    assert status == 0 and re.search("(T恤|裤子|套头衫|连衣裙|外套|凉鞋|衬衫|运动鞋|包|短靴)", out)
 
 
 @pytest.mark.parametrize("name", ["lenet.onnx", "lenet.pt2"])

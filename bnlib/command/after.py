@@ -1,6 +1,7 @@
 """What follows a training: python -m bnlib evaluate, predict, export."""
 
 import argparse
+import sys
 
 from bnlib.language import message
 
@@ -22,14 +23,22 @@ def evaluate(args: argparse.Namespace) -> None:
 
 
 def predict(args: argparse.Namespace) -> None:
-    """Say of each image file how it was understood and what the model takes it for."""
+    """Say of each image file how it was understood and what the model takes it for; at the end, which can't be read."""
     from bnlib.training import load_model, predict, read_picture
 
-    model = load_model(args.model)
+    model, failures = load_model(args.model), []
     for path in args.images:
-        picture = read_picture(path)
-        print(picture)
-        print("  " + str(predict(model, picture.image)[0]))
+        try:
+            picture = read_picture(path)
+        except (OSError, ValueError) as error:
+            failures.append(error)
+        else:
+            print(picture)
+            print("  " + str(predict(model, picture.image)[0]))
+    for error in failures[:-1]:
+        print(error, file=sys.stderr)
+    if failures:
+        raise failures[-1]
 
 
 def export(args: argparse.Namespace) -> None:
