@@ -11,6 +11,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from IPython.lib.pretty import pretty
 from training_data import few, lenet
 
 import bnlib
@@ -35,6 +36,10 @@ def test_table_has_a_row_per_epoch_and_names_the_data():
     assert list(table) == ["epoch", "loss", "train_accuracy", "test_accuracy", "seconds", "data"]
     assert table.loss.tolist() == [0.7512345678901234, 0.5]
     assert set(table.data) == {"fashion-mnist-subset"}
+
+
+def test_a_notebook_shows_what_print_shows(chinese):
+    assert pretty(history()) == str(history()) and "迭代周期2：损失0.500" in pretty(history())
 
 
 def test_csv_keeps_every_digit_and_replaces_an_older_file(tmp_path):

@@ -138,6 +138,10 @@ class History:
 
         return write(self, Path(folder))
 
+    def _repr_pretty_(self, printer, cycle: bool) -> None:
+        """What a notebook shows where `train` is the last line of a cell: the same as print."""
+        printer.text(str(self))
+
     def __str__(self) -> str:
         facts = {**asdict(self.config), "data": self.data, "device": self.device, "path": self.path}
         head = message("training.ran", **facts)
