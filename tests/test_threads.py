@@ -28,10 +28,15 @@ def test_usable_cores_are_some_and_not_more_than_there_are():
 def test_the_fastest_is_one_of_the_two_and_measuring_changes_nothing():
     model, before = lenet(), torch.get_num_threads()
     weights = {name: tensor.clone() for name, tensor in model.state_dict().items()}
-    assert fastest_threads(model, few()) in (1, usable_cores())
+    assert fastest_threads(model, few()) in (1, min(before, usable_cores()))
     assert torch.get_num_threads() == before
     assert all(torch.equal(weights[name], tensor) for name, tensor in model.state_dict().items())
     assert all(parameter.grad is None for parameter in model.parameters())
+
+
+def test_no_more_threads_are_taken_than_torch_was_told():
+    with threads(1):
+        assert fastest_threads(lenet(), few()) == 1
 
 
 def test_the_number_is_given_back_after_an_error():

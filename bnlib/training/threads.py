@@ -25,11 +25,12 @@ def usable_cores() -> int:
 def fastest_threads(model: nn.Module, data: FashionMNIST) -> int:
     """One thread or all usable ones, whichever takes a step of training sooner at the moment.
 
+    All are those of `usable_cores`, or fewer where torch has been told so, by OMP_NUM_THREADS for example.
     On a busy machine two threads that wait for each other can be several times slower than one. The steps are taken
     on a copy of the model with 256 images, alternately with the one number and the other, and the medians are compared;
     that takes about half a second for LeNet.
     """
-    most = usable_cores()
+    most = min(usable_cores(), torch.get_num_threads())
     if most == 1:
         return 1
     model, x, y = deepcopy(model).train(), data.train_images[:256], data.train_labels[:256]
