@@ -241,8 +241,8 @@ def test_a_full_disk_is_told_in_a_whole_sentence(limit, words, sentence, tmp_pat
 def test_workers_that_cannot_start_are_told_without_a_traceback(run, monkeypatch, tmp_path):
     (tmp_path / "torch.py").write_text("raise ImportError('no torch for workers')")
     monkeypatch.syspath_prepend(tmp_path)
-    status, _, err = run("sweep", "--subset", "--norm", "none", "--path", "eager", "--device", "cpu")
-    assert status == 1 and one_sentence(err) and "do not start: its process ended with status 1" in err
+    status, out, err = run("sweep", "--subset", "--norm", "none", "--path", "eager", "--device", "cpu")
+    assert (status, out) == (1, "") and one_sentence(err) and "do not start: its process ended with status 1" in err
 
 
 def test_lab_without_a_name_lists_the_experiments(run):
@@ -374,6 +374,7 @@ def test_sweep_prints_where_each_run_ended_and_writes_the_table(run, tmp_path):
     assert (status, err) == (0, "")
     head, *runs, written = out.splitlines()
     assert head.split()[:4] == ["norm", "epochs", "lr", "path_asked"] and len(runs) == 4
+    assert runs[0].endswith(" -") and not runs[1].endswith(" -") and "NA" not in out
     assert written == f"written: {table}" and len(list(folder.iterdir())) == 4
     with table.open() as file:
         rows = list(csv.DictReader(file))
@@ -381,3 +382,11 @@ def test_sweep_prints_where_each_run_ended_and_writes_the_table(run, tmp_path):
         ("none", "1.0"), ("none", "1e+30"), ("batch", "1.0"), ("batch", "1e+30")
     ]  # fmt: skip
     assert rows[1]["diverged_step"] and not rows[2]["diverged_step"]
+
+
+@pytest.mark.filterwarnings("default")
+def test_a_sweep_of_which_nothing_is_left_prints_no_table(run, monkeypatch):
+    monkeypatch.setattr(sys.modules["bnlib.training.sweep"], "_check_all", lambda *_: None)  # refused by the run alone
+    words = ("sweep", "--subset", "--norm", "none", "--score-every", "2", "--path", "eager", "--device", "cpu")
+    status, out, err = run(*words)
+    assert (status, out) == (1, "") and "1 of the runs failed" in err and "Traceback" not in err

@@ -37,7 +37,10 @@ def _tell(args: argparse.Namespace, table: "pd.DataFrame", names: list[str]) -> 
 
     names = ["path_asked" if name == "path" else name for name in names]
     last = table.groupby(names, sort=False).tail(1)[[*names, *END]]
-    print(last.to_string(index=False, float_format="{:.4g}".format, na_rep="-"))
+    steps = last["diverged_step"]
+    last = last.assign(diverged_step=steps.astype(object).where(steps.notna(), "-"))  # na_rep is for floats alone
+    if len(last):
+        print(last.to_string(index=False, float_format="{:.4g}".format, na_rep="-"))
     if args.table is not None:
         text = table.to_csv(index=False, lineterminator="\n")
         print(message("command.written", path=replace_file(args.table, text)))
