@@ -245,6 +245,14 @@ def test_workers_that_cannot_start_are_told_without_a_traceback(run, monkeypatch
     assert (status, out) == (1, "") and one_sentence(err) and "do not start: its process ended with status 1" in err
 
 
+@pytest.mark.parametrize("path", ["compiled", "kernels"])
+def test_without_a_compiler_a_run_is_eager_and_says_so(path):
+    words = ("train", "--subset", "--epochs", "1", "--norm", "none", "--device", "cpu", "--path", path)
+    status, out, err = python("-m", "bnlib", *words, env={"CXX": "/nowhere/c++"})
+    assert status == 0 and "the steps ran: eager" in out
+    assert one_sentence(err) and "C++ compiler" in err and err.endswith("The steps run eagerly instead.\n")
+
+
 def test_lab_without_a_name_lists_the_experiments(run):
     assert run("lab") == (0, f"experiments: {', '.join(bnlib.lab.EXPERIMENTS)}\n", "")
 

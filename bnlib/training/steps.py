@@ -158,7 +158,11 @@ def make_steps(
     device, path = data.train_labels.device, config.path
     forward, words = world.wrap(model), "eager"
     if path == "compiled":
-        forward, words = _compiled(model, forward, device)
+        reason = _against_compiling(device)
+        if reason is None:
+            forward, words = _compiled(model, forward, device)
+        else:
+            report(reason + message("training.instead_eager"))
     if path == "kernels":
         reason = message("training.loops_alone") if world.size > 1 else reason_against(model)
         if reason is None:
@@ -180,6 +184,20 @@ def _compiled(model: nn.Module, forward: nn.Module, device: torch.device) -> tup
         return torch.compile(forward), "compiled"
     model.to(memory_format=torch.channels_last)
     return torch.compile(forward), "compiled, channels_last"
+
+
+def _against_compiling(device: torch.device) -> str | None:
+    """Why torch.compile can't make code for this device; None if nothing is known against it."""
+    if device.type != "cpu":
+        return None
+    from torch._inductor.cpp_builder import get_cpp_compiler  # where torch.compile itself looks; takes two seconds
+    from torch._inductor.exc import InvalidCxxCompiler
+
+    try:
+        get_cpp_compiler()
+    except InvalidCxxCompiler:
+        return message("training.no_compiler")
+    return None
 
 
 def _against_graph(model: nn.Module, world: World) -> str | None:
