@@ -298,6 +298,12 @@ def test_chinese_help_has_no_english_left_and_fits_the_terminal(run, monkeypatch
         assert sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in line) <= 80, line
 
 
+def test_the_help_of_a_sweep_tells_its_own_default_path(run):
+    told = {words: " ".join(run(words, "--help")[1].split()) for words in ("train", "sweep")}
+    assert "eager elsewhere (default: auto)" in told["train"]
+    assert "(default: kernels on a CPU where a C++ compiler is present, else auto)" in told["sweep"]
+
+
 def test_defaults_and_names_are_the_librarys():
     bnlib.set_language("en")
     args = command.parser().parse_args(["train"])

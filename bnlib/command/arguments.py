@@ -62,7 +62,8 @@ def _train(train: argparse.ArgumentParser) -> None:
 
 def _sweep(sweep: argparse.ArgumentParser) -> None:
     for name, metavar, kind, default in (*RUN, ("score-every", "N", whole, 0)):
-        about = message(f"command.help_{name.replace('-', '_')}", default=default)
+        key = "path_of_a_sweep" if name == "path" else name.replace("-", "_")
+        about = message(f"command.help_{key}", default=default)
         sweep.add_argument(f"--{name}", metavar=metavar, type=kind, nargs="+", help=about)
     _option(sweep, "device", "DEVICE", str, "auto")
     sweep.add_argument("--workers", metavar="N", type=whole, help=message("command.help_workers"))
