@@ -7,6 +7,7 @@ import sys
 import warnings
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 
 import numpy as np
 import pytest
@@ -173,6 +174,25 @@ def test_a_file_that_is_no_checkpoint_is_refused(tmp_path, content, data):
             load(path)
     with pytest.raises(FileNotFoundError, match="There is no checkpoint"):
         load_model(tmp_path / "nothing.pt")
+
+
+def test_whatever_is_wrong_in_a_file_it_is_refused_in_a_sentence(tmp_path):
+    """Bytes exchanged at random make torch.load raise a dozen types of errors, and warn."""
+    path, random = tmp_path / "run.pt", Random(0)
+    write(path, {"norm": "batch", "model": lenet().state_dict(), "plain": {}})
+    whole = path.read_bytes()
+    for pickled in (random.randbytes(10), whole[:1500]):
+        for _ in range(150):
+            content = bytearray(pickled)
+            for _ in range(random.choice((1, 3, 10))):
+                content[random.randrange(len(content))] = random.randrange(256)
+            path.write_bytes(content)
+            with pytest.raises(ValueError, match="not a checkpoint of this version"):
+                read(path)
+    for content in (b".", b"1\n", b"(lp0\n.", whole[200:]):
+        path.write_bytes(content)
+        with pytest.raises(ValueError, match="not a checkpoint of this version"):
+            read(path)
 
 
 def test_code_in_a_file_is_not_run(tmp_path):

@@ -5,9 +5,8 @@ one runs no code of whoever wrote it.
 """
 
 import os
-import pickle
 import time
-import zipfile
+import warnings
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict
@@ -93,15 +92,19 @@ def read(path: str | Path) -> dict:
 
     Raises:
         FileNotFoundError: there is none.
-        ValueError: the file is something else, or from another version.
+        OSError: it can't be read.
+        ValueError: the file is something else, damaged, or from another version.
     """
     path = Path(path)
     if not path.exists():
         raise FileNotFoundError(message("training.no_checkpoint", path=path))
+    content = path.read_bytes()  # what the system refuses is told apart from what the content is
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, zipfile.BadZipFile, RuntimeError, EOFError, ValueError, KeyError):
-        state = None  # torch's own messages run over many lines and advise to load without weights_only
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", UserWarning)  # about the pickle protocol of what is no pickle
+            state = torch.load(BytesIO(content), map_location="cpu", weights_only=True)
+    except Exception:  # of a dozen types; their messages run over many lines and advise to load without weights_only
+        state = None
     if not isinstance(state, dict) or state.get("format") != FORMAT:
         raise ValueError(message("training.not_a_checkpoint", path=path))
     return state
