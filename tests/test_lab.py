@@ -40,7 +40,7 @@ def test_measuring_does_not_change_the_run(data, table):
     """The same seed trained without the experiment's scoring ends with the same loss, bit for bit."""
     torch.manual_seed(1)
     model = bnlib.LeNet("batch")
-    history = bnlib.train(model, data, bnlib.TrainConfig(2, 1.0, 128, 1), progress=False)
+    history = bnlib.train(model, data, bnlib.TrainConfig(2, 1.0, 128, 1, path="kernels"), progress=False)
     assert [row.loss for row in history.rows] == table[table["seed"] == 1]["train_loss"].to_list()
 
 

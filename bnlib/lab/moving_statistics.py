@@ -35,7 +35,8 @@ def measure(data: FashionMNIST, config: Config) -> pd.DataFrame:
 
     Returns:
         One row per seed and epoch: seed, epoch, train_loss, train_accuracy, then the test accuracies moving,
-        recalibrated, batch (each in 0 ... 1), then lag_1 ... lag_4 from the bottom layer to the top one.
+        recalibrated, batch (each in 0 ... 1), then lag_1 ... lag_4 from the bottom layer to the top one, and path, how
+        the steps were run.
     """
     return pd.concat([_one_run(data, config, seed) for seed in config.seeds], ignore_index=True)
 
@@ -46,7 +47,7 @@ def _one_run(data: FashionMNIST, config: Config, seed: int) -> pd.DataFrame:
     for name in ("norm1", "norm2", "norm3", "norm4"):
         getattr(model, name).momentum = config.momentum
     every_epoch = math.ceil(len(data.train_labels) / config.batch_size)
-    run = TrainConfig(config.epochs, config.lr, config.batch_size, seed, score_every=every_epoch)
+    run = TrainConfig(config.epochs, config.lr, config.batch_size, seed, path="kernels", score_every=every_epoch)
     history = train(model, data, run, progress=False)
     if history.interrupted:
         raise KeyboardInterrupt
@@ -60,6 +61,7 @@ def _one_run(data: FashionMNIST, config: Config, seed: int) -> pd.DataFrame:
             "recalibrated": found.recalibrated,
             "batch": found.batch,
             **{f"lag_{i}": lag for i, lag in enumerate(found.lags, start=1)},
+            "path": history.path,
         }
         for row, found in zip(history.rows, history.scores, strict=True)
     )

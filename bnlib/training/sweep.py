@@ -70,8 +70,9 @@ def sweep(
         grid: names with a value or several, such as {"norm": ["none", "batch"], "lr": [0.1, 1.0], "epochs": 2}: any
             field of `TrainConfig`, and norm as in `LeNet`. Or a sequence of such grids.
         data: None for Fashion-MNIST, as `fashion_mnist()` finds it.
-        folder: keeps a small file for each finished run. Called again, only what is missing is run, and runs of other
-            grids in the folder are left alone. None writes nothing.
+        folder: keeps a small file for each finished run, with the scores if `score_every` asked for them. Called
+            again, only what is missing is run, and runs of other grids in the folder are left alone. None writes
+            nothing.
         workers: processes on a CPU; None for one on each core this process may use.
         device: as in `choose_device`: None takes the fastest there is.
         progress: True, False, or None to show a bar in terminals and notebooks only.
