@@ -140,8 +140,8 @@ def test_a_diverged_run_keeps_what_there_is(run, tmp_path):
     ("train --lr nan", "lr is nan; expected a finite number above 0."),
     ("train --norm layer", "LeNet got the normalization 'layer'; expected one of: none, batch, torch, lecture."),
     ("train --device cuda:99", "The device cuda:99 is not to be had here; expected \"auto\" or one of: cpu"),
-    ("train --history /nowhere/run.csv", "The history cannot be written to /nowhere/run.csv; "),
-    ("train --history /", "The history cannot be written to /; "),
+    ("train --history /nowhere/run.csv", "/nowhere/run.csv cannot be written; "),
+    ("train --history /", "/ cannot be written; "),
     ("train --subset --resume", "Resuming needs the file to go on from; "),
     ("train --subset --batch-size 5999", "Batch size 5999 leaves one of the 6000 examples alone in a batch"),
     ("lab nothing", "There is no experiment 'nothing'; expected one of: "),
@@ -159,7 +159,7 @@ def test_wrong_arguments_get_one_sentence_and_status_2(run, words, sentence):
     ("train --lang zh --fast", "无法识别的参数：--fast；用法见python -m bnlib --help。"),
     ("train --lang en --lang zh --epochs 0", "epochs的值为0；应为不小于1的整数。"),
     ("train --lang zh --norm layer", "LeNet不认识归一化方式'layer'；应为以下之一："),
-    ("train --lang zh --history /nowhere/run.csv", "无法把训练历史写入/nowhere/run.csv；"),
+    ("train --lang zh --history /nowhere/run.csv", "无法写入/nowhere/run.csv；"),
 ])  # fmt: skip
 def test_wrong_arguments_in_chinese(run, words, sentence):
     status, out, err = run(*words.split())
@@ -340,6 +340,7 @@ def test_a_run_is_taken_up_again_from_the_command_line(run, checkpoint, tmp_path
     status, out, err = run(*again, "--epochs", "2", "--resume")
     assert (status, err) == (0, "") and "threads: 1\n" in out
     assert [line[:7] for line in out.splitlines() if line.startswith("epoch")] == ["epoch 2"]
+    assert f"The run goes on from {copy}, after 1 whole epochs and 0 steps.\n" in out
     status, out, err = run(*again, "--lr", "0.5", "--resume")
     assert status == 2 and one_sentence(err) and "lr was 1.0 and is now 0.5" in err
 

@@ -168,3 +168,10 @@ def test_the_bar_shows_an_epoch_while_it_runs(data, monkeypatch, capfd):
         assert any(line.endswith(whole + before) for line in lines)  # its last step, before it was scored
         assert any(line.endswith(f"{whole}, test {row.test_accuracy:.3f}") for line in lines)
     assert len(lines) >= 2 * 4 and history.norm == "batch"
+
+
+def test_a_number_is_no_configuration(data):
+    with pytest.raises(
+        TypeError, match=r"config is of type int; expected a TrainConfig, such as TrainConfig\(epochs=10\)"
+    ):
+        train(lenet(), data, 10)

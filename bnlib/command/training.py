@@ -31,12 +31,16 @@ def _run(args: argparse.Namespace, config, device) -> None:
     torch.manual_seed(config.seed)
     model = LeNet(args.norm)
     data = fashion_mnist(device, subset=args.subset)
-    number = _threads(args, model, data) if device.type == "cpu" else None
+    begun = _begun(args)
+    number = _threads(args, begun, model, data) if device.type == "cpu" else None
     if world.leads:
         sizes = {"train": len(data.train_labels), "test": len(data.test_labels)}
         print(message("command.training", norm=args.norm, data=data.name, device=device, **sizes), flush=True)
         if number is not None:
             print(message("command.threads", number=number), flush=True)
+        if begun is not None:
+            done = {"epochs": begun["epoch"] - 1, "steps": begun["done"]}
+            print(message("command.goes_on", path=args.checkpoint, **done), flush=True)
     if world.size > 1 and not args.local_statistics:
         model = SyncBatchNorm.convert_sync_batchnorm(model)
     _train_and_tell(args, model, data, config, device, number, world)
@@ -80,9 +84,15 @@ def _write(history, args: argparse.Namespace) -> None:
         print(message("command.written", path=history.write_tensorboard(args.tensorboard)))
 
 
-def _threads(args: argparse.Namespace, model, data) -> int:
-    """The number asked for; of a run that is taken up again, the number it had; else the faster of one and all."""
+def _begun(args: argparse.Namespace) -> dict | None:
+    """The state of the run that is taken up again; None for a new one."""
     from bnlib.training.checkpoint import read
+
+    return read(args.checkpoint) if args.resume and args.checkpoint is not None and args.checkpoint.exists() else None
+
+
+def _threads(args: argparse.Namespace, begun: dict | None, model, data) -> int:
+    """The number asked for; of a run that is taken up again, the number it had; else the faster of one and all."""
     from bnlib.training.distributed import World
     from bnlib.training.threads import fastest_threads
 
@@ -90,8 +100,8 @@ def _threads(args: argparse.Namespace, model, data) -> int:
         if args.threads < 1:
             raise ValueError(message("training.not_whole", name="threads", value=args.threads, least=1))
         return args.threads
-    if args.resume and args.checkpoint is not None and args.checkpoint.exists():
-        return read(args.checkpoint)["threads"]
+    if begun is not None:
+        return begun["threads"]
     return 1 if World.here().size > 1 else fastest_threads(model, data)
 
 
@@ -113,11 +123,11 @@ def _check_outputs(args: argparse.Namespace) -> None:
 
 
 def check_writable(path: Path) -> None:
-    """Refuse before the training what would otherwise lose its history afterwards."""
+    """Refuse before the training what would otherwise lose its table afterwards."""
     try:
         tempfile.TemporaryFile(dir=path.parent).close()
         refused = path.is_dir()
     except OSError:
         refused = True
     if refused:
-        raise ValueError(message("command.history_unwritable", path=path))
+        raise ValueError(message("command.unwritable", path=path))

@@ -50,16 +50,17 @@ class Checkpoints:
         """Whether it is time for the next one."""
         return self.path is not None and time.monotonic() - self.last >= self.seconds
 
-    def save(self, state: dict) -> bool:
-        """Write the state; returns whether it lies in the file now."""
+    def save(self, state: dict, last: bool = False) -> bool:
+        """Write the state; returns whether it lies in the file now. No attempt follows the last one."""
         if self.path is None:
             return False
         try:
             write(self.path, state)
         except OSError as error:
             reason = error.strerror or str(error)
-            if reason != self.failure:
-                self.report(message("training.not_saved", path=self.path, reason=reason))
+            if last or reason != self.failure:
+                key = "training.never_saved" if last else "training.not_saved"
+                self.report(message(key, path=self.path, reason=reason))
             self.failure = reason
         else:
             self.failure = ""

@@ -85,12 +85,15 @@ def train(
         training mode just before its step; the test accuracy is taken in prediction mode.
 
     Raises:
+        TypeError: a config that is none.
         ValueError: a device or path this machine lacks; no examples; a batch of one where BatchNorm1d needs two;
             `score_every` for a model without batch normalization that tracks statistics; `resume` without a
             checkpoint, or with one of another model or run.
         FileExistsError: a checkpoint that is there already, without `resume`.
         DivergedError: the loss was not finite, or exploded; on a CPU at once, elsewhere at the end of the epoch.
     """
+    if not isinstance(config, TrainConfig):
+        raise TypeError(message("training.not_a_config", kind=type(config).__name__))
     device, world = choose_device(device), World.here()
     check(model, data, config, world, device)
     model.to(device)
@@ -107,7 +110,7 @@ def train(
             while run.epoch <= config.epochs and not interrupt.asked:
                 _epoch(run, steps, bar, saver, interrupt, callback)
                 curve.draw(run.rows)
-            saver.save(run.state())
+            saver.save(run.state(), last=True)
     model.to(memory_format=torch.contiguous_format).eval()
     return run.history()
 
