@@ -65,7 +65,8 @@ def train(
 
     Ctrl-C ends the run after the step it is in, saves, and returns what there is, with `History.interrupted` set. Where
     torch.distributed is initialized, the processes of the default group train one model together, each with its part
-    of every batch; Ctrl-C then ends them as it ends any program.
+    of every batch; Ctrl-C then ends them as it ends any program. On a CPU it takes as many threads as torch does;
+    on a shared machine fewer can be faster (`bnlib.training.threads` finds out), and the last digits differ.
 
     Args:
         model: from images (N, 1, 28, 28) to logits; changed in place, moved to the device, and at the end in
