@@ -23,13 +23,27 @@ _FLAGS = (
 _MAC = "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome"
 
 
+def contents(language: str) -> list[str]:
+    """All pages of a language in the order of the table of contents, from the repository's root without an ending."""
+
+    def listed(chapters):
+        return [page for one in chapters for page in [one["file"], *listed(one.get("sections", []))]]
+
+    table = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
+    pages = [page for part in table["parts"] for page in listed(part["chapters"])]
+    return [page for page in pages if page.split("/")[1] == language]
+
+
 def chapters() -> list[str]:
-    """The names of the chapters, the same in both languages, from the table of contents."""
-    contents = yaml.safe_load((ROOT / "_toc.yml").read_text(encoding="utf-8"))
-    files = [chapter["file"] for part in contents["parts"] for chapter in part["chapters"]]
-    names = [file.removeprefix("chapters/en/") for file in files if file.startswith("chapters/en/")]
-    assert [f"chapters/zh/{name}" for name in names] == [file for file in files if file.startswith("chapters/zh/")]
+    """The names of the notebooks, the same in both languages."""
+    names = [page.removeprefix("chapters/en/") for page in contents("en") if (ROOT / f"{page}.ipynb").is_file()]
+    assert [page.replace("/en/", "/zh/", 1) for page in contents("en")] == contents("zh")
     return names
+
+
+def made_pages() -> list[str]:
+    """The pages without a notebook, in both languages: glossary, references, the library."""
+    return [page for language in LANGUAGES for page in contents(language) if not (ROOT / f"{page}.ipynb").is_file()]
 
 
 @pytest.fixture(scope="session")

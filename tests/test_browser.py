@@ -5,11 +5,12 @@ import zipfile
 from urllib.parse import quote, urlsplit
 
 import pytest
-from browser_fixtures import LANGUAGES, ROOT, chapters
+from browser_fixtures import LANGUAGES, ROOT, chapters, made_pages
 
 CHAPTERS = chapters()
 PAGES = [f"chapters/{language}/{name}.html" for language in LANGUAGES for name in CHAPTERS]
-EVERY = ["index.html", "search.html", *PAGES, *(f"chapters/{language}/colab.html" for language in LANGUAGES)]
+MADE = [f"{page}.html" for page in made_pages()]
+EVERY = ["index.html", "search.html", *PAGES, *(f"chapters/{language}/colab.html" for language in LANGUAGES), *MADE]
 TITLES = {"en": "Search", "zh": "搜索"}
 # the words of each language that a reader asks for, as far as the stored chapters use them
 TERMS = {
@@ -38,7 +39,7 @@ def book(request):
 
 
 def language_of(address: str) -> str:
-    return urlsplit(address).path.rsplit("/chapters/", 1)[1].split("/")[0]
+    return re.findall(r"/(?:chapters|api)/(\w+)/", urlsplit(address).path)[-1]
 
 
 def settle(page) -> None:
@@ -150,7 +151,7 @@ def test_search_finds_a_term_in_the_pages_language(book, open_page, language, te
         summary.wait_for()
         assert re.match("[a-z]+|..", term, re.I)[0].lower() in summary.inner_text().lower()
     results.first.click()
-    page.wait_for_url(f"**/chapters/{language}/**")
+    page.wait_for_url(re.compile(f"/(chapters|api)/{language}/"))
     assert troubles == []
 
 

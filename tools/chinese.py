@@ -44,8 +44,8 @@ def main() -> int:
 
 
 def _texts() -> Iterator[tuple[str, str]]:
-    """(place, Chinese text) of every Markdown cell, message and README in Chinese."""
-    for path in sorted((ROOT / "chapters" / "zh").glob("*")):
+    """(place, Chinese text) of every Markdown cell, message, definition and README in Chinese."""
+    for path in sorted([*(ROOT / "chapters" / "zh").glob("*"), *(ROOT / "api" / "zh").glob("*")]):
         name = str(path.relative_to(ROOT))
         if path.suffix == ".ipynb":
             for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
@@ -53,6 +53,9 @@ def _texts() -> Iterator[tuple[str, str]]:
                     yield f"{name}, cell {cell['id']}", "".join(cell["source"])
         elif path.suffix == ".md":
             yield name, path.read_text(encoding="utf-8")
+    for name, key, column in (("glossary.tsv", "en", "definition_zh"), ("api_zh.tsv", "name", "summary")):
+        for row in _rows(name):
+            yield f"{name}, {row[key]}", row[column]
     yield "README.zh.md", (ROOT / "README.zh.md").read_text(encoding="utf-8")
     messages = tomllib.loads((ROOT / "bnlib" / "language" / "zh.toml").read_text(encoding="utf-8"))
     for table, entries in messages.items():
@@ -62,9 +65,12 @@ def _texts() -> Iterator[tuple[str, str]]:
 
 def _forbidden() -> dict[str, str]:
     """Forbidden word -> the term that stands in its place."""
-    with (ROOT / "book" / "glossary.tsv").open(encoding="utf-8", newline="") as file:
-        rows = list(csv.DictReader(file, delimiter="\t"))
-    return {row["forbidden_zh"]: row["zh"] for row in rows if row.get("forbidden_zh")}
+    return {row["forbidden_zh"]: row["zh"] for row in _rows("glossary.tsv") if row.get("forbidden_zh")}
+
+
+def _rows(name: str) -> list[dict[str, str]]:
+    with (ROOT / "book" / name).open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
 
 
 def _findings(text: str, forbidden: dict[str, str]) -> Iterator[str]:

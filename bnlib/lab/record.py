@@ -16,6 +16,7 @@ import pandas as pd
 
 from bnlib.language import message
 
+# The experiments by name, each with the module that measures it.
 EXPERIMENTS = {
     "learning_rate_frontier": "bnlib.lab.learning_rate_frontier",
     "moving_statistics": "bnlib.lab.moving_statistics",

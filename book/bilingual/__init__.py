@@ -2,19 +2,37 @@
 
 Each module is one idea and connects its own events: theme strings, what surrounds a page, the switch to its
 counterpart, search in both languages, mathematics from local files, launch buttons, downloads, widgets without a
-kernel.
+kernel; then the pages that are made from lists and from the library's source: glossary, references, the library.
 """
 
 import hashlib
 from pathlib import Path
 
-from bilingual import downloads, launch, mathematics, pages, search, switch, translations, widgets
+from bilingual import (
+    api,
+    api_index,
+    book_sections,
+    command_line,
+    cross_links,
+    downloads,
+    glossary,
+    launch,
+    mathematics,
+    pages,
+    references,
+    search,
+    switch,
+    translations,
+    widgets,
+)
 
 
 def setup(app):
     app.add_config_value("bilingual_digest", "", "env")
     app.connect("config-inited", _notice_changes)
     for module in (translations, pages, switch, search, mathematics, launch, downloads, widgets):
+        module.setup(app)
+    for module in (cross_links, book_sections, api_index, api, command_line, glossary, references):
         module.setup(app)
     return {"version": "1", "parallel_read_safe": False, "parallel_write_safe": False}
 
@@ -23,6 +41,6 @@ def _notice_changes(app, config) -> None:
     """Build everything again when something below book/ has changed: Sphinx looks at the pages alone."""
     digest = hashlib.sha256()
     for path in sorted(Path(__file__).parent.parent.rglob("*")):
-        if path.suffix in (".py", ".html", ".css", ".js", ".svg"):
+        if path.suffix in (".py", ".html", ".css", ".js", ".svg", ".tsv", ".toml"):
             digest.update(path.name.encode() + path.read_bytes())
     config.bilingual_digest = digest.hexdigest()

@@ -1,7 +1,9 @@
 """Which language a page is in, which page is its counterpart, and what is said around the text in each language."""
 
-CODES = {"en": "en", "zh": "zh-CN"}  # folder below chapters/ -> language tag of HTML
+CODES = {"en": "en", "zh": "zh-CN"}  # folder below chapters/ and api/ -> language tag of HTML
+FOLDERS = ("chapters", "api")
 NAMES = {"en": "English", "zh": "中文"}
+REFERENCE = {"en": "Reference", "zh": "参考"}  # the part of the table of contents after a language's chapters
 DEFAULT = "en"
 
 FOOTER = {
@@ -52,7 +54,7 @@ THEME_STRINGS = {
 def language_of(docname: str) -> str | None:
     """The folder's language, None for pages that belong to none (landing page, search)."""
     parts = docname.split("/")
-    return parts[1] if len(parts) == 3 and parts[0] == "chapters" and parts[1] in CODES else None
+    return parts[1] if len(parts) == 3 and parts[0] in FOLDERS and parts[1] in CODES else None
 
 
 def counterpart(docname: str) -> str | None:
@@ -61,4 +63,5 @@ def counterpart(docname: str) -> str | None:
     if language is None:
         return None
     (other,) = set(CODES) - {language}
-    return f"chapters/{other}/{docname.split('/')[2]}"
+    folder, _, name = docname.split("/")
+    return f"{folder}/{other}/{name}"

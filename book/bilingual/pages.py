@@ -1,9 +1,11 @@
 """What surrounds the text of a page, in its language: html lang, sidebar, previous and next, footer."""
 
+from posixpath import dirname, join, normpath
+
 from bs4 import BeautifulSoup
 from docutils import nodes
 
-from bilingual.languages import CODES, DEFAULT, FOOTER, NAMES, language_of
+from bilingual.languages import CODES, DEFAULT, FOOTER, NAMES, REFERENCE, language_of
 
 _PICTURE = {"en": "Figure drawn by the code above", "zh": "上面的代码画出的图"}
 
@@ -41,7 +43,7 @@ def _language(app, pagename, templatename, context, doctree) -> None:
     home = f"chapters/{language}/index"
     for way in ("prev", "next"):
         step = context.get(way)
-        if step and "/" in step["link"]:  # leads out of the language's folder
+        if step and language_of(normpath(join(dirname(pagename), step["link"])).removesuffix(".html")) != language:
             context[way] = None
     title = app.env.titles[home].astext()
     context["theme_logo"] = {**(context.get("theme_logo") or {}), "text": title}
@@ -66,9 +68,11 @@ def _sidebar(app, pagename, templatename, context, doctree) -> None:
     def one_language(*args, **kwargs):
         soup = BeautifulSoup(str(make(*args, **kwargs)), "html.parser")
         for caption in soup.find_all("p", class_="caption"):
-            if caption.get_text(strip=True) != NAMES[language]:
+            said = caption.get_text(strip=True)
+            if said not in (NAMES[language], REFERENCE[language]):
                 caption.find_next_sibling("ul").decompose()
-            caption.decompose()
+            if said != REFERENCE[language]:
+                caption.decompose()
         return str(soup)
 
     context["generate_toctree_html"] = one_language

@@ -37,21 +37,27 @@ def _switch(app, pagename, templatename, context, doctree) -> None:
     if other not in app.env.found_docs:
         _log.warning("%s has no counterpart %s in the other language", pagename, other, location=pagename)
         return
-    here, there = (_anchors(app, name) for name in (pagename, other))
+    (here, shared), (there, _) = (_anchors(app, name) for name in (pagename, other))
     if len(here) != len(there) and language_of(pagename) == DEFAULT:
         counts = f"{pagename} has {len(here)} sections and {other} has {len(there)}"
         _log.warning("%s; both need the same ones in the same order", counts, location=pagename)
     language = language_of(other)
+    anchors = dict(zip(here, there, strict=False)) | {name: name for name in shared}
     context["switch"] = {
         "url": context["pathto"](other),
         "lang": CODES[language],
         "name": NAMES[language],
         "hint": _HINTS[language],
-        "anchors": json.dumps(dict(zip(here, there, strict=False)), ensure_ascii=False),
+        "anchors": json.dumps(anchors, ensure_ascii=False),
     }
     context["alternates"] = [(CODES[language_of(name)], context["pathto"](name)) for name in sorted((pagename, other))]
 
 
-def _anchors(app, docname: str) -> list[str]:
-    doctree = app.env.get_doctree(docname)
-    return [section["ids"][0] for section in doctree.findall(nodes.section)]
+def _anchors(app, docname: str) -> tuple[list[str], list[str]]:
+    """A page's sections, and those anchors that its counterpart has too, such as a glossary's terms in their order."""
+    kept = app.__dict__.setdefault("course_anchors", {})
+    if docname not in kept:
+        doctree = app.env.get_doctree(docname)
+        sections = [section["ids"][0] for section in doctree.findall(nodes.section)]
+        kept[docname] = sections, [node["ids"][0] for node in doctree.findall(nodes.Element) if node.get("shared")]
+    return kept[docname]

@@ -11,7 +11,7 @@ document.addEventListener("DOMContentLoaded", () => {
   // the section that the address names, as long as its beginning is in sight
   function sectionNamed() {
     const target = document.getElementById(decodeURIComponent(location.hash.slice(1)));
-    const section = target && target.closest("section[id]");
+    const section = target && (anchors.has(target.id) ? target : target.closest("section[id]"));
     const seen = section && anchors.has(section.id) && top(section.id) > -1 && top(section.id) < window.innerHeight;
     return seen ? section.id : null;
   }

@@ -1,6 +1,6 @@
 // Keep a search in the language of the page it was started from, and let the search page speak it.
 (() => {
-  const folder = location.pathname.match(/\/chapters\/(en|zh)\//);
+  const folder = location.pathname.match(/\/(?:chapters|api)\/(en|zh)\//);
   const asked = new URLSearchParams(location.search).get("lang");
   const guessed = navigator.language.startsWith("zh") ? "zh" : "en";
   const language = (folder && folder[1]) || (["en", "zh"].includes(asked) ? asked : guessed);
@@ -40,7 +40,7 @@
 
   if (typeof Search !== "undefined") {
     const every = Search._performSearch;
-    Search._performSearch = (...words) => every(...words).filter(([page]) => page.startsWith(`chapters/${language}/`));
+    Search._performSearch = (...words) => every(...words).filter(([page]) => page.split("/")[1] === language);
     const byTerms = Search.performTermsSearch;
     Search.performTermsSearch = (words, ...more) => byTerms(new Set([...words].map(known)), ...more);
     Search.makeSearchSummary = summary;

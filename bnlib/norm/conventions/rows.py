@@ -61,6 +61,8 @@ _ROWS = (
                "https://onnx.ai/onnx/operators/onnx__BatchNormalization.html, version 15"),
 )
 # fmt: on
+
+# The rows by the name of the framework, in the order of the table.
 CONVENTIONS = {row.name: row for row in _ROWS}
 
 

@@ -1,0 +1,89 @@
+"""Where each public name of the library is explained, and the links from the chapters to there."""
+
+import re
+from pathlib import Path
+
+from docutils import nodes
+from sphinx.errors import ExtensionError
+
+from bilingual import cross_links
+from bilingual.languages import language_of
+from bilingual.library import Library
+
+PAGES = {  # page -> the modules on it
+    "index": ("bnlib", "bnlib.language"),
+    "norm": ("bnlib.norm", "bnlib.norm.conventions"),
+    "lecture": ("bnlib.lecture", "bnlib.d2l"),
+    "training": ("bnlib.training",),
+    "lab": ("bnlib.lab", "bnlib.lab.figures"),
+    "learn": ("bnlib.learn",),
+}
+_CODE = re.compile(r"([A-Za-z_][\w.]*)(\(.*\))?$", re.S)
+
+
+def setup(app) -> None:
+    app.connect("doctree-resolved", _link_chapters, priority=600)
+
+
+class Index:
+    """Where each public name is explained: full name -> (page, anchor)."""
+
+    def __init__(self, library: Library) -> None:
+        self.library = library
+        self.places: dict[str, tuple[str, str]] = {}
+        self.said: dict[str, str] = {}  # full name -> docstring
+        for page, modules in PAGES.items():
+            for module in modules:
+                self.places[module] = (page, module)
+                for name in library.names(module) if module != "bnlib" else []:
+                    self.said[name.full] = name.docstring
+                    self.places[name.full] = self.places[f"{name.home}.{name.short}"] = (page, name.full)
+        for short in library.module("bnlib").public:
+            found = [place for full, place in self.places.items() if full.rsplit(".", 1)[1:] == [short]]
+            if not found:
+                raise ExtensionError(f"bnlib.{short} is public, but no page of PAGES in {__file__} explains it")
+            self.places.setdefault(f"bnlib.{short}", self._first(short) or found[0])
+
+    def _first(self, short: str) -> tuple[str, str] | None:
+        """The place of a name that a room itself offers, not one of its parts."""
+        rooms = (self.places.get(f"bnlib.{room}.{short}") for room in PAGES)
+        return next(filter(None, rooms), None)
+
+    def find(self, code: str, module: str = "") -> tuple[str, str] | None:
+        """The place of `name`, `module.name` or `Class.method(...)`, as it is meant inside of a module."""
+        found = _CODE.match(code)
+        if not found:
+            return None
+        word = found[1]
+        rooms = [module.rsplit(".", cut)[0] for cut in range(module.count(".") + 1)] if module else []
+        for said in (word, word.rsplit(".", 1)[0] if "." in word else word):  # the class of a method
+            for full in (said, *(f"{room}.{said}" for room in rooms), f"bnlib.{said}"):
+                if full in self.places and full != "bnlib":
+                    return self.places[full]
+        return None
+
+
+def index_of(env) -> Index | None:
+    """The index, made once for each run; None for a book without these pages."""
+    if "api/en/index" not in env.found_docs:
+        return None
+    if not hasattr(env.app, "course_api_index"):
+        env.app.course_api_index = Index(Library(Path(env.app.srcdir)))
+    return env.app.course_api_index
+
+
+def _link_chapters(app, doctree, docname) -> None:
+    """The first time that a chapter names something of the library in code, the name leads to its explanation."""
+    index, language = index_of(app.env), language_of(docname)
+    if index is None or not docname.startswith("chapters/"):
+        return
+    seen = set()
+    for code in list(doctree.findall(nodes.literal)):
+        text = code.astext()
+        place = index.find(text) if text.startswith(("bnlib.", "lecture.")) else None
+        inside = isinstance(code.parent, (nodes.reference, nodes.title))
+        if place and place not in seen and not inside:
+            seen.add(place)
+            link = cross_links.to(f"api/{language}/{place[0]}", place[1], classes=["api-link"])
+            code.parent.replace(code, link)
+            link += code
