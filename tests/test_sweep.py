@@ -6,7 +6,6 @@ import re
 import shutil
 import subprocess
 import sys
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -20,10 +19,10 @@ import bnlib
 from bnlib.training import DivergedError, LeNet, TrainConfig, train
 from bnlib.training.kernels.build import BuildError, libraries
 from bnlib.training.many.grid import NAMES, Plan, expand
-from bnlib.training.many.outcome import Failure, carry_out, from_json, to_json
+from bnlib.training.many.outcome import carry_out, from_json, to_json
 from bnlib.training.many.results import Results, digest
 from bnlib.training.many.shared import ALIGNED, TENSORS, SharedData, attach
-from bnlib.training.sweep import SweepError, SweepWarning, one_after_another, sweep
+from bnlib.training.sweep import SweepError, SweepWarning, sweep
 from bnlib.training.threads import threads
 
 PATH = "eager" if isinstance(libraries(), BuildError) else "kernels"  # what a sweep takes by itself
@@ -173,24 +172,6 @@ def test_an_exception_in_a_run_is_one_sentence_and_the_others_are_kept(data, tmp
     assert str(error.value).startswith("1 of the runs failed and are missing from the table: norm=none epochs=1 ")
     assert error.value.table.norm.tolist() == ["batch"] and list(error.value.failures) == [broken.words(NAMES)]
     assert list(tmp_path.iterdir()) == [results.path(sound)]
-
-
-def test_one_after_another_in_this_process_gives_the_same(data, whole):
-    grid, table, _ = whole
-    _, plans = expand(grid)
-    plans = [replace(plan, config=replace(plan.config, path=PATH)) for plan in plans]
-    broken = Plan("none", TrainConfig(epochs=1, score_every=2))
-    advanced = dict.fromkeys([*plans, broken], 0)
-
-    def advance(plan, examples):
-        advanced[plan] += examples
-
-    before = torch.get_rng_state()
-    found = dict(one_after_another([*plans, broken], data, torch.device("cpu"), advance))
-    assert torch.equal(before, torch.get_rng_state())
-    assert isinstance(found.pop(broken), Failure)
-    assert [row.loss for outcome in found.values() for row in outcome.history.rows] == table.loss.dropna().tolist()
-    assert [advanced[plan] for plan in plans] == [856, 256, 600, 600, 600, 600]  # up to the step that diverges
 
 
 def test_the_file_keeps_scores_and_every_bit(data):

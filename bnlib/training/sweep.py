@@ -9,7 +9,6 @@ import warnings
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
 from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,16 +16,16 @@ from typing import TYPE_CHECKING
 import torch
 
 from bnlib.language import message
-from bnlib.training.checkpoint import random_state, restore_random_state
 from bnlib.training.device import choose_device
 from bnlib.training.distributed import World
 from bnlib.training.fashion_mnist import FashionMNIST, fashion_mnist
 from bnlib.training.kernels import reason_against
 from bnlib.training.lenet import LeNet
 from bnlib.training.many.grid import Grid, Plan, expand
-from bnlib.training.many.outcome import Failure, Outcome, carry_out, columns, in_words, rows
+from bnlib.training.many.outcome import Failure, Outcome, columns, rows
 from bnlib.training.many.pool import Pool
 from bnlib.training.many.results import Results
+from bnlib.training.many.together import side_by_side
 from bnlib.training.progress import in_notebook, is_watched, tqdm
 from bnlib.training.threads import usable_cores
 from bnlib.training.trainer import check
@@ -64,7 +63,7 @@ def sweep(
 
     On a CPU the runs are spread over processes, and each is the same to the last bit as by hand on one thread. Where a
     C++ compiler is present they take the path "kernels", unless the grid names another one. Ctrl-C ends the processes
-    at once; what was finished is in the folder.
+    at once; what was finished is in the folder. On a GPU several runs are trained side by side in this process.
 
     Args:
         grid: names with a value or several, such as {"norm": ["none", "batch"], "lr": [0.1, 1.0], "epochs": 2}: any
@@ -123,27 +122,7 @@ def _outcomes(
         with Pool(plans, data, workers, advance, _warn) as pool:
             yield iter(pool)
     else:
-        yield one_after_another(plans, data, device, advance)
-
-
-def one_after_another(
-    plans: Sequence[Plan], data: FashionMNIST, device: torch.device, advance: Callable[[Plan, int], None]
-) -> Iterator[tuple[Plan, Outcome | Failure]]:
-    """Runs in this process, on a GPU that they would otherwise have to share.
-
-    Args:
-        advance: called with a run and the examples it has moved on by.
-    """
-    data = data.to(device)
-    for plan in plans:
-        before = random_state(device)  # the caller's random numbers go on as if nothing had been drawn
-        try:
-            outcome = carry_out(plan, data, device, partial(advance, plan))
-        except Exception as error:
-            outcome = Failure(in_words(error))
-        finally:
-            restore_random_state(before, device)
-        yield plan, outcome
+        yield side_by_side(plans, data, device, advance, _warn)
 
 
 class _Bar:

@@ -21,14 +21,15 @@ from bnlib.training.checkpoint import Checkpoints, check_resumable, read
 from bnlib.training.config import LECTURE, TrainConfig
 from bnlib.training.device import choose_device
 from bnlib.training.distributed import World
-from bnlib.training.divergence import DivergedError, first_layer_affected, is_broken
+from bnlib.training.divergence import is_broken
+from bnlib.training.epoch import begin_epoch, end_epoch, play_back
 from bnlib.training.fashion_mnist import FashionMNIST
 from bnlib.training.history import EpochRow, History
 from bnlib.training.interrupt import Interrupt
 from bnlib.training.live import Live
 from bnlib.training.progress import Progress
 from bnlib.training.run import Run
-from bnlib.training.scoring import evaluate, normalizations, score
+from bnlib.training.scoring import normalizations, score
 from bnlib.training.steps import Steps, make_steps
 
 
@@ -118,19 +119,16 @@ def train(
 
 def _epoch(run: Run, steps: Steps, bar, saver, interrupt: Interrupt, callback) -> None:
     """One epoch, or the rest of one; it ends early when an interrupt is asked for."""
-    order, config, model = run.begin_epoch(), run.config, run.model
-    steps.begin(order, run.sums, run.done)
-    run.sums = steps.sums
-    at_start = run.state(run.device)  # where a diverged epoch is played back from
+    config, model = run.config, run.model
+    at_start = begin_epoch(run, steps)
     free_to_read = run.device.type == "cpu"
     bar.begin(run.epoch, run.sums, run.done, min(run.done * config.batch_size, run.examples))
-    model.train()
     for i in range(run.done, run.steps):
         loss = steps.run(i)
         run.done = i + 1
         bar.advance(len(steps.batches[i]))
         if free_to_read and is_broken(loss):
-            _diverged(run, steps, at_start, i)
+            play_back(run, steps, at_start, i)
         if callback:
             callback(Moment("step", run.epoch, run.step, model, loss))
         if config.score_every and run.step % config.score_every == 0:
@@ -139,33 +137,10 @@ def _epoch(run: Run, steps: Steps, bar, saver, interrupt: Interrupt, callback) -
             saver.save(run.state())
         if interrupt.asked:
             return
-    sums = run.sums.cpu().double()  # here Python waits for the device
-    sizes = torch.tensor([len(batch) for batch in steps.batches])
-    broken = is_broken(sums[:, 0] / sizes).nonzero()
-    if len(broken):
-        _diverged(run, steps, at_start, broken[0].item())
-    loss, hits = (sums.sum(0) / run.examples).tolist()
-    row = run.end_epoch(loss, hits, evaluate(model, run.data.test_images, run.data.test_labels))
+    row = end_epoch(run, steps, at_start)
     bar.end(row)
     if callback:
-        callback(Moment("epoch", row.epoch, run.step, model, torch.tensor(loss), row))
-
-
-def _diverged(run: Run, steps: Steps, at_start: dict, i: int) -> None:
-    """Play the epoch back to just before step i, find the layer, and raise.
-
-    Raises:
-        DivergedError: always.
-    """
-    loss = run.sums[i, 0].item() / len(steps.batches[i])
-    first = at_start["done"]
-    run.restore(at_start)
-    steps.begin(run.begin_epoch(), run.sums, first)
-    for k in range(first, i):
-        steps.run(k)
-    run.done = i
-    layer = first_layer_affected(run.model, run.data.train_images[steps.batches[i]])
-    raise DivergedError(run.epoch, i + 1, loss, run.config.lr, layer, run.history())
+        callback(Moment("epoch", row.epoch, run.step, model, torch.tensor(row.loss), row))
 
 
 def _begin(run: Run, path: Path | None, resume: bool) -> None:
