@@ -94,7 +94,15 @@ def test_fewer_epochs_than_are_done_are_refused(data, tmp_path):
         train(lenet(), data, TrainConfig(epochs=1), device="cpu", checkpoint=path, resume=True)
 
 
-def test_ctrl_c_waits_for_the_step_saves_and_returns_what_there_is(data, tmp_path):
+@pytest.fixture
+def keyboard():
+    """Ctrl-C as in a terminal; a shell starts what runs in the background with Ctrl-C ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+def test_ctrl_c_waits_for_the_step_saves_and_returns_what_there_is(data, tmp_path, keyboard):
     path = tmp_path / "run.pt"
 
     def press(moment):
@@ -110,7 +118,7 @@ def test_ctrl_c_waits_for_the_step_saves_and_returns_what_there_is(data, tmp_pat
     assert timeless(rest) == timeless(train(lenet(), data, TrainConfig(epochs=4), device="cpu"))
 
 
-def test_a_second_ctrl_c_ends_it_at_once(data):
+def test_a_second_ctrl_c_ends_it_at_once(data, keyboard):
     steps = []
 
     def press(moment):

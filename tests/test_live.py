@@ -18,7 +18,7 @@ from bnlib.training.live import Live
 ROWS = tuple(EpochRow(i, 2.0 / i, 0.9 - 0.4 / i, 0.85 - 0.4 / i, 1.0) for i in range(1, 6))
 CELLS = {
     "start": """import gc, sys, bnlib
-from time import monotonic
+from time import monotonic, thread_time
 from bnlib.training import EpochRow, live
 from bnlib.training.live import Live
 live.PATIENCE = 0
@@ -48,9 +48,9 @@ assert abs(grown) < 200, grown""",
 begin, drawing, n = monotonic(), 0.0, 0
 with Live(True, epochs=5) as curve:
     while monotonic() < begin + 2:
-        start = monotonic()
+        start = thread_time()
         curve.draw(rows)
-        took = monotonic() - start
+        took = thread_time() - start
         n += 1
         drawing += took if took > 0.001 else 0
 assert n > 1000 and drawing < 0.6, (n, drawing)
