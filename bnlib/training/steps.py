@@ -131,16 +131,19 @@ class GraphSteps(Steps):
     def _capture(self, model: nn.Module) -> None:
         before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
         model.train()
-        stream = torch.cuda.Stream(self.device)
-        stream.wait_stream(torch.cuda.current_stream(self.device))
+        here = torch.cuda.current_stream(self.device)
+        # cuBLAS has one workspace for each stream, which its graphs share: those that run side by side need their own
+        # (https://github.com/pytorch/pytorch/issues/193402); nothing can be captured on the default stream
+        stream = torch.cuda.Stream(self.device) if here == torch.cuda.default_stream(self.device) else here
+        stream.wait_stream(here)
         with torch.cuda.stream(stream):  # libraries choose their algorithms and allocate before the capture
             for _ in range(3):
                 self._counted()
                 self.next.zero_()
-        torch.cuda.current_stream(self.device).wait_stream(stream)
+        here.wait_stream(stream)
         self._forget_gradients()  # the graph's own are made in its own memory
         self.graph = torch.cuda.CUDAGraph()
-        with torch.cuda.graph(self.graph):
+        with torch.cuda.graph(self.graph, stream=stream):
             self._counted()
         with torch.no_grad():
             for name, tensor in model.state_dict().items():

@@ -7,7 +7,7 @@ other than they save, while two runs side by side take hardly longer than one.
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from numbers import Integral
 from pathlib import Path
@@ -63,7 +63,8 @@ def sweep(
 
     On a CPU the runs are spread over processes, and each is the same to the last bit as by hand on one thread. Where a
     C++ compiler is present they take the path "kernels", unless the grid names another one. Ctrl-C ends the processes
-    at once; what was finished is in the folder. On a GPU several runs are trained side by side in this process.
+    at once; what was finished is in the folder. On a GPU several runs are trained side by side in this process, each
+    with the arithmetic it has alone; seconds are then those of an epoch of all of them.
 
     Args:
         grid: names with a value or several, such as {"norm": ["none", "batch"], "lr": [0.1, 1.0], "epochs": 2}: any
@@ -122,7 +123,8 @@ def _outcomes(
         with Pool(plans, data, workers, advance, _warn) as pool:
             yield iter(pool)
     else:
-        yield side_by_side(plans, data, device, advance, _warn)
+        with closing(side_by_side(plans, data, device, advance, _warn)) as outcomes:
+            yield outcomes
 
 
 class _Bar:

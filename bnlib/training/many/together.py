@@ -1,12 +1,13 @@
 """Several runs side by side in this process, for a device that one LeNet leaves idle most of the time.
 
 Step i of each run of a group is launched in turn; on a GPU each run has a stream of its own, and each step is one CUDA
-graph (see `steps`), so that their kernels can overlap. Nobody waits before the end of an epoch. How much that gains has
-not been measured yet.
+graph (see `steps`), so that their kernels can overlap. Nobody waits before the end of an epoch, unless to score. How
+much that gains has not been measured yet.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import nullcontext
+from contextlib import contextmanager, nullcontext, suppress
 
 import torch
 
@@ -22,7 +23,8 @@ from bnlib.training.run import Run
 from bnlib.training.scoring import score
 from bnlib.training.steps import make_steps
 
-GROUP = 16  # not tuned: enough to fill a GPU with LeNets, few enough for their graphs' memory
+GROUP = 8  # runs at a time: CUDA feeds a GPU through 8 queues unless told otherwise (CUDA_DEVICE_MAX_CONNECTIONS)
+EXAMPLES = 8192  # of a step, over all runs, for each of which LeNet keeps 46 KB; larger batches keep a GPU busy alone
 
 
 def side_by_side(
@@ -33,40 +35,65 @@ def side_by_side(
     warn: Callable[[str], None],
     group: int = GROUP,
 ) -> Iterator[tuple[Plan, Outcome | Failure]]:
-    """Train what `carry_out` would train, with the same results, `group` runs at a time.
+    """Train what `carry_out` would train, with the same results, up to `group` runs at a time.
 
     Args:
         advance: called with a run and the examples it has moved on by.
         warn: called with a sentence where a run can't take the path that its plan names.
 
     Yields:
-        Each run with what came of it, as they finish.
+        Each run with what came of it, as they finish. `EpochRow.seconds` are those of the whole group's epoch.
     """
-    data, waiting, lanes = data.to(device), list(reversed(plans)), []
-    before = random_state(device)  # the caller's random numbers go on as if nothing had been drawn
+    data, waiting, lanes = data.to(device), deque(plans), []
+    streams = [torch.cuda.Stream(device) if device.type == "cuda" else None for _ in range(group)]
     try:
         while waiting or lanes:
-            while waiting and len(lanes) < group:
-                lanes.append(_Lane(waiting.pop(), data, device, warn))
-            _epoch(lanes, advance)
-            yield from [(lane.plan, lane.outcome) for lane in lanes if lane.outcome]
+            with _callers_random_numbers_kept(device):
+                while waiting and streams and _fits(waiting[0], lanes):
+                    lanes.append(_Lane(waiting.popleft(), streams.pop(), data, device))
+                    for sentence in lanes[-1].said:
+                        warn(sentence)
+                _epoch(lanes, advance)
+            done = [lane for lane in lanes if lane.outcome]
             lanes = [lane for lane in lanes if not lane.outcome]
+            for lane in done:
+                lane.close()
+                streams.append(lane.stream)
+            yield from [(lane.plan, lane.outcome) for lane in done]
+    finally:
+        for lane in lanes:
+            lane.close()
+
+
+@contextmanager
+def _callers_random_numbers_kept(device: torch.device) -> Iterator[None]:
+    """Let torch's global generators go on afterwards as if nothing had been drawn."""
+    before = random_state(device)
+    try:
+        yield
     finally:
         restore_random_state(before, device)
+
+
+def _fits(plan: Plan, lanes: "Sequence[_Lane]") -> bool:
+    """Whether a run may join; one that finds none may always."""
+    examples = sum(lane.plan.config.batch_size for lane in lanes)
+    return not lanes or examples + plan.config.batch_size <= EXAMPLES
 
 
 class _Lane:
     """One run of a group: its model and its steps, where it is, and in the end what came of it.
 
     An error in it is its own outcome; the others go on.
+
+    said: sentences about a path that could not be taken.
     """
 
-    def __init__(self, plan: Plan, data: FashionMNIST, device: torch.device, warn: Callable[[str], None]) -> None:
-        self.plan, self.outcome, self.steps = plan, None, None
-        self.stream = torch.cuda.Stream(device) if device.type == "cuda" else None
-        if self.stream is not None:
-            self.stream.wait_stream(torch.cuda.current_stream(device))  # for the data
-        self._attempt(self._prepare, data, device, warn)
+    def __init__(self, plan: Plan, stream: torch.cuda.Stream | None, data: FashionMNIST, device: torch.device) -> None:
+        self.plan, self.stream, self.outcome, self.said = plan, stream, None, []
+        if stream is not None:
+            stream.wait_stream(torch.cuda.current_stream(device))  # for the data
+        self._attempt(self._prepare, data, device)
 
     def begin(self) -> None:
         """Start an epoch."""
@@ -77,17 +104,27 @@ class _Lane:
         if self.outcome or i >= self.run.steps:
             return 0
         self._attempt(self._step, i)
-        return len(self.steps.batches[i])
+        return 0 if self.outcome else len(self.steps.batches[i])
 
     def end(self) -> None:
         """Wait for the epoch and note it."""
         self._attempt(self._end)
 
-    def _prepare(self, data: FashionMNIST, device: torch.device, warn: Callable[[str], None]) -> None:
+    def close(self) -> None:
+        """Let the device come to an end with it, and give back its memory and its graph.
+
+        Before the next run takes its stream: a graph that goes takes along what cuBLAS keeps for the stream.
+        """
+        if self.stream is not None:
+            with suppress(RuntimeError):  # after an error on the device, which is the outcome already
+                self.stream.synchronize()
+        self.run = self.steps = self.at_start = None
+
+    def _prepare(self, data: FashionMNIST, device: torch.device) -> None:
         config = self.plan.config
         torch.manual_seed(config.seed)
         self.run = Run(LeNet(self.plan.norm).to(device), data, config)
-        self.steps = make_steps(self.run.model, data, config, World(), warn)
+        self.steps = make_steps(self.run.model, data, config, World(), self.said.append)
         self.run.path = self.steps.path
 
     def _begin(self) -> None:
