@@ -48,6 +48,7 @@ THEME_STRINGS = {
     "previous": "上一页",
     "next": "下一页",
     "logo": "标志",
+    "Home": "首页",
 }
 
 

@@ -46,7 +46,8 @@
     Search.makeSearchSummary = summary;
     // a page opened from a file may not read its neighbours, from which summaries come
     if (location.protocol === "file:") DOCUMENTATION_OPTIONS.SHOW_SEARCH_SUMMARY = false;
-    if (language === "zh") Documentation.addTranslations({ messages: said, locale: "zh_CN", plural_expr: "0" });
+    // not by Documentation.addTranslations, which makes a function from text: the page's policy forbids that
+    if (language === "zh") Object.assign(Documentation.TRANSLATIONS, said);
   }
 
   document.addEventListener("DOMContentLoaded", () => {
