@@ -2,8 +2,8 @@
 
 Each module is one idea and connects its own events: theme strings, what surrounds a page, the switch to its
 counterpart, search in both languages, mathematics from local files, launch buttons, downloads, widgets without a
-kernel; then the pages that are made from lists and from the library's source: glossary, references, the library; last, a light head and one small
-style sheet.
+kernel; then the pages that are made from lists and from the library's source: glossary, references, the library; last,
+a light head and one small style sheet.
 """
 
 import hashlib
@@ -24,6 +24,7 @@ from bilingual import (
     pages,
     references,
     search,
+    sidebar_names,
     switch,
     translations,
     widgets,
@@ -35,7 +36,9 @@ def setup(app):
     app.connect("config-inited", _notice_changes)
     for module in (translations, pages, switch, search, mathematics, launch, downloads, widgets):
         module.setup(app)
-    for module in (cross_links, book_sections, api_index, api, command_line, glossary, references, head, lean):
+    for module in (cross_links, book_sections, api_index, api, command_line, glossary, references):
+        module.setup(app)
+    for module in (sidebar_names, head, lean):
         module.setup(app)
     return {"version": "1", "parallel_read_safe": False, "parallel_write_safe": False}
 

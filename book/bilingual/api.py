@@ -60,7 +60,7 @@ class LibraryReference(SphinxDirective):
         """What the module says of itself, its names with a sentence each, then one section for each name."""
         said = docstrings.read(self.library.module(module).docstring, module)
         about = self.english(said, module)
-        about["ids"] = [module] if alone else []
+        about["ids"] = [module] if alone and module not in self.state.document.ids else []  # a heading may be named so
         public = self.library.module(module).public
         places = [(short, self.index.places[f"{module}.{short}"]) for short in public]
         names = [self.library.find(module, short) for short in public] if module != "bnlib" else []

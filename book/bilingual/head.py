@@ -1,5 +1,4 @@
-"""What stands in a page's head: the policy, a description for search engines, and no script that the page has no use for.
-"""
+"""What stands in a page's head: the policy, a description for search engines, and no script that nothing there uses."""
 
 from html import escape
 
@@ -15,8 +14,8 @@ _LONGEST = {"en": 160, "zh": 80}
 
 
 def setup(app) -> None:
-    app.add_js_file("back-to-top.js", loading_method="defer")
-    app.add_js_file("alternates.js", loading_method="defer")
+    for name in ("back-to-top.js", "alternates.js", "scrollable.js"):
+        app.add_js_file(name, loading_method="defer")
     app.connect("config-inited", _theme_options)
     app.connect("html-page-context", _head, priority=950)  # when every module has added what it needs
 

@@ -1,8 +1,9 @@
-"""The theme's icons without its icon font or its icon script: each one used is a small picture inside the style sheet.
+"""The theme's icons without its icon font or icon script: each one used is a small picture inside the style sheet.
 
-The theme writes icons as characters of the font Font Awesome (420 kB) and, once more, as drawings that a script (1.5 MB)
-puts in their place. Here each character that a style sheet still asks for becomes the drawing of that icon, as a mask
-through which the colour of the text shows. This needs no request, no font, and works on pages opened from files.
+The theme writes icons as characters of the font Font Awesome (156 kB) and, once more, as drawings that a script of
+1.5 MB puts in their place. Here each character that a style sheet still asks for becomes the drawing of that icon, as a
+mask through which the colour of the text shows. This needs no request and no font, and works on pages opened from
+files, where a browser refuses a mask that lies in a file of its own.
 """
 
 import re

@@ -21,13 +21,15 @@ _THEME = ["styles/theme.css", "styles/pydata-sphinx-theme.css"]  # which the the
 _ICONS = "scripts/fontawesome.js"
 _IDLE = ["locales", "vendor", "styles", "basic.css", "images/logo_*", "*.png", "check-solid.svg", "copy-button.svg"]
 _IDLE += ["**/*.map", "**/*macros.html", "scripts/*.txt", "scripts/bootstrap.js", "copybutton_funcs.js"]
-_NOTICE = """/* Made of: Bootstrap 5.3.3 (MIT, (c) 2011-2024 The Bootstrap Authors), Font Awesome Free 6 icons (CC BY 4.0,
-(c) Fonticons, Inc.), pydata-sphinx-theme, sphinx-book-theme, Sphinx (BSD), MyST-NB (BSD), sphinx-copybutton (MIT). */
+_NOTICE = """/* Made of: Bootstrap 5.3.3 (MIT, (c) 2011-2024 The Bootstrap Authors), icons of Font Awesome Free 6
+(CC BY 4.0, (c) Fonticons, Inc.), pydata-sphinx-theme, sphinx-book-theme, Sphinx (BSD), MyST-NB (BSD),
+sphinx-copybutton (MIT). */
 """
 
 
 def setup(app) -> None:
-    app.add_css_file("icons.css")
+    for name in ("icons.css", "widget-heights.css"):
+        app.add_css_file(name)
     app.connect("html-page-context", _common, priority=0)  # before a module adds what one page alone needs
     app.connect("html-page-context", _own, priority=950)
     app.connect("build-finished", _finish, priority=950)  # after the modules that write files

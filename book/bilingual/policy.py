@@ -1,7 +1,8 @@
 """What a page may load and run: files that lie beside it, nothing else. Said in each page, for browsers to enforce.
 
-Nothing is asked of another host, no script stands in a page, none is made from text (eval). Styles may stand in a page:
-figures and mathematics have some. A page can say this itself, so it holds on every host and for pages opened from files.
+Nothing is asked of another host, no script stands in a page, none is made from text (eval). Styles may stand in a
+page: figures and mathematics have some. A page can say this itself, so it holds on every host and for pages opened from
+files.
 """
 
 import hashlib

@@ -1,0 +1,203 @@
+"""The built book is light, quick, closed to what it did not bring, and open to everybody: weight, policy, axe, HTML."""
+
+import gzip
+from functools import partial
+from http.server import ThreadingHTTPServer
+from importlib.util import find_spec, module_from_spec, spec_from_file_location
+from pathlib import Path
+from threading import Thread
+from urllib.request import Request, urlopen
+
+import html5lib
+import pytest
+from browser_fixtures import LANGUAGES, ROOT, chapters, made_pages
+from bs4 import BeautifulSoup
+
+CHAPTERS = [f"chapters/{language}/{name}.html" for language in LANGUAGES for name in chapters()]
+EVERY = ["index.html", "search.html", *CHAPTERS, *(f"chapters/{code}/colab.html" for code in LANGUAGES)]
+EVERY += [f"{page}.html" for page in made_pages()]
+WITH_WIDGETS = [name for name in CHAPTERS if "data-widget" in (ROOT / name).with_suffix(".ipynb").read_text("utf-8")]
+POLICY = {"default-src 'self'", "img-src 'self' data:", "style-src 'self' 'unsafe-inline'"}
+WEIGHT, COMPRESSED, SITE = 1_200_000, 350_000, 25_000_000  # bytes of a chapter page from a cold cache, of the whole
+AXE = Path(find_spec("axe_playwright_python").submodule_search_locations[0]) / "axe.min.js"
+COLOURS = ["color-contrast", "link-in-text-block"]
+QUICK = {"resultTypes": ["violations"], "iframes": False, "elementRef": False}
+
+# noted from the first moment of a page, before anything of it runs
+NOTES = """
+window.noted = {shift: 0, refused: []};
+new PerformanceObserver(list => list.getEntries().forEach(entry => (noted.shift += entry.value)))
+  .observe({type: "layout-shift", buffered: true});
+document.addEventListener("securitypolicyviolation", e => noted.refused.push(`${e.violatedDirective} ${e.blockedURI}`));
+"""
+
+# where each part of the text begins
+PLACES = """() => [...document.querySelectorAll("article section > *")]
+  .map(part => Math.round(part.getBoundingClientRect().y + scrollY))"""
+
+
+@pytest.fixture(scope="session")
+def compressing_book(built_book):
+    """The address of the book as `make serve` serves it."""
+    spec = spec_from_file_location("serve", ROOT / "tools" / "serve.py")
+    tool = module_from_spec(spec)
+    spec.loader.exec_module(tool)
+    with ThreadingHTTPServer(("127.0.0.1", 0), partial(tool.Book, directory=str(built_book))) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
+        thread.join()
+
+
+def visit(chromium, address: str, width: int = 1280, height: int = 900, **options):
+    """A fresh page of a browser with nothing in its cache, at rest."""
+    context = chromium.new_context(viewport={"width": width, "height": height}, locale="en-US", **options)
+    page = context.new_page()
+    page.add_init_script(NOTES)
+    page.goto(address, wait_until="load")
+    rest(page)
+    return page
+
+
+def rest(page) -> None:
+    """Wait until the fonts are there and what follows from them is painted."""
+    page.evaluate("document.fonts.ready.then(() => new Promise(done => setTimeout(done, 100)))")
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_a_chapter_is_light(built_book, compressing_book, chromium, name):
+    context = chromium.new_context()
+    page, loaded = context.new_page(), []
+    page.on("requestfinished", lambda request: loaded.append(request))
+    page.goto(f"{compressing_book}/{name}", wait_until="networkidle")
+    travelled = sum(request.sizes()["responseBodySize"] for request in loaded)
+    plain = sum(len(request.response().body()) for request in loaded if not request.url.startswith("data:"))
+    context.close()
+    assert plain <= WEIGHT
+    assert travelled <= COMPRESSED
+    assert travelled < plain / 2  # it was compressed
+
+
+def test_the_whole_site_is_small(built_book):
+    assert sum(path.stat().st_size for path in built_book.rglob("*") if path.is_file()) <= SITE
+
+
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_a_chapter_is_ready_within_a_second(compressing_book, chromium, name):
+    found = []
+    for _ in range(3):  # the best counts: a busy machine is not the book's fault
+        page = visit(chromium, f"{compressing_book}/{name}")
+        found.append(page.evaluate("performance.getEntriesByType('navigation')[0].domContentLoadedEventEnd"))
+        page.context.close()
+        if found[-1] <= 1000:
+            break
+    assert min(found) <= 1000
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("name", CHAPTERS)
+def test_nothing_jumps_when_widgets_and_mathematics_arrive(served_book, chromium, name, width):
+    page = visit(chromium, f"{served_book}/{name}", width)
+    assert page.evaluate("noted.shift") < 0.01
+    at_rest = page.evaluate(PLACES)
+    page.route("**/*.js*", lambda route: route.abort())  # how the page stands before any script has run
+    page.reload()
+    rest(page)
+    assert page.evaluate(PLACES) == at_rest
+    page.context.close()
+
+
+@pytest.mark.parametrize("width", [1280, 600, 480, 390, 320])
+@pytest.mark.parametrize("name", WITH_WIDGETS)
+def test_a_widget_has_the_room_it_needs_before_it_is_drawn(served_book, chromium, name, width):
+    page = visit(chromium, f"{served_book}/{name}", width)
+    widgets = page.locator(".bnlib-widget[data-widget]")
+    assert widgets.count() > 0
+    for widget in widgets.all():
+        kept = float(widget.evaluate("box => getComputedStyle(box).minHeight").removesuffix("px"))
+        assert widget.bounding_box()["height"] <= kept + 1, "say its height in book/static/widget-heights.css"
+    page.context.close()
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_the_policy_stands_in_a_page_and_refuses_nothing_on_plain_files(file_book, chromium, name):
+    page = visit(chromium, f"{file_book}/{name}")
+    policy = page.locator("meta[http-equiv=Content-Security-Policy]").get_attribute("content")
+    assert set(policy.split("; ")) >= POLICY and "unsafe-eval" not in policy
+    assert policy.count("unsafe") == 1 and "http" not in policy
+    page.locator(".theme-switch-button").first.click()
+    page.keyboard.press("Control+k")
+    assert page.evaluate("noted.refused") == []
+    page.context.close()
+
+
+def test_the_policy_refuses_a_script_in_a_page(served_book, chromium):
+    page = visit(chromium, f"{served_book}/index.html")
+    page.evaluate("document.body.append(Object.assign(document.createElement('script'), {text: 'window.ran = 1'}))")
+    page.wait_for_function("noted.refused.length > 0")
+    assert page.evaluate("window.ran") is None
+    page.context.close()
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_a_page_is_valid_and_holds_no_script(built_book, name):
+    text = (built_book / name).read_text(encoding="utf-8")
+    parser = html5lib.HTMLParser()
+    parser.parse(text)
+    assert [(where, what) for where, what, _ in parser.errors] == []
+    soup = BeautifulSoup(text, "html.parser")
+    assert [str(script) for script in soup.find_all("script") if not script.get("src")] == []
+    handlers = [(tag.name, key) for tag in soup.find_all(True) for key in tag.attrs if key.startswith("on")]
+    assert handlers == [] and not soup.select("[href^='javascript:']")
+    ids = [tag["id"] for tag in soup.find_all(id=True)]
+    assert sorted(ids) == sorted(set(ids))
+    if name != "search.html":
+        assert soup.find("meta", attrs={"name": "description"})["content"].strip()
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_axe_finds_nothing_wrong_and_the_policy_refuses_nothing_on_a_server(served_book, chromium, name):
+    page = visit(chromium, f"{served_book}/{name}", reduced_motion="reduce")
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    for width in (1280, 390):
+        for scheme, options in (("light", {}), ("dark", {"runOnly": COLOURS})):  # the dark differs in colours alone
+            page.emulate_media(color_scheme=scheme)
+            page.set_viewport_size({"width": width, "height": 900})
+            page.locator(f"html[data-theme={scheme}]").wait_for(state="attached")
+            page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done())))")
+            found = page.evaluate("options => axe.run(options).then(r => r.violations)", {**options, **QUICK})
+            said = [(rule["id"], node["target"], node["html"][:120]) for rule in found for node in rule["nodes"]]
+            assert said == [], f"{scheme}, {width} px wide"
+    assert page.evaluate("noted.refused") == []
+    page.context.close()
+
+
+def test_the_reader_s_choice_of_dark_is_there_before_the_first_paint(served_book, chromium):
+    page = visit(chromium, f"{served_book}/index.html", color_scheme="light")
+    page.evaluate("localStorage.setItem('mode', 'dark')")
+    page.route("**/*.js", lambda route: route.continue_() if "theme-mode" in route.request.url else route.abort())
+    page.reload()
+    assert page.locator("html").get_attribute("data-theme") == "dark"
+    page.context.close()
+
+
+def test_icons_are_drawn(served_book, chromium):
+    page = visit(chromium, f"{served_book}/{CHAPTERS[0]}")
+    for icon in page.locator(".article-header-buttons i:visible").all():
+        mask = icon.evaluate("icon => getComputedStyle(icon, '::before').maskImage")
+        assert mask.startswith('url("data:image/svg+xml,'), icon.evaluate("icon => icon.className")
+    page.context.close()
+
+
+@pytest.mark.parametrize(
+    ("accepts", "encoded"),
+    [("gzip, br", True), ("br;q=1, *;q=0.5", True), ("gzip;q=0", False), ("identity", False), ("", False)],
+)
+def test_the_server_compresses_for_those_who_can_read_it(built_book, compressing_book, accepts, encoded):
+    reply = urlopen(Request(f"{compressing_book}/index.html", headers={"Accept-Encoding": accepts}))
+    assert (reply.headers["Content-Encoding"] == "gzip") == encoded
+    assert "Accept-Encoding" in reply.headers["Vary"]
+    body = reply.read()
+    assert len(body) == int(reply.headers["Content-Length"])
+    assert (gzip.decompress(body) if encoded else body) == (built_book / "index.html").read_bytes()
