@@ -43,7 +43,8 @@ def small_book(tmp_path_factory):
     shutil.copytree(ROOT / "book", book / "book", ignore=shutil.ignore_patterns("__pycache__"))
     for language in LANGUAGES:
         (book / "chapters" / language).mkdir(parents=True)
-        shutil.copy(ROOT / "chapters" / language / "colab.md", book / "chapters" / language)
+        for page in ("colab.md", "local.md"):
+            shutil.copy(ROOT / "chapters" / language / page, book / "chapters" / language)
         write_notebook(book, language, TEXT[language])
     (book / "bnlib" / "__pycache__").mkdir(parents=True)
     for name in ("bnlib/__init__.py", "bnlib/__pycache__/old.pyc", "bnlib/.hidden"):
@@ -66,6 +67,7 @@ def test_buttons_lead_to_the_repository_once_its_address_is_known(small_book, la
         f"../../_sources/{path}",
         f"https://colab.research.google.com/github/some-owner/some-name/blob/main/{path}",
         f"https://mybinder.org/v2/gh/some-owner/some-name/main?urlpath=lab/tree/{path}",
+        "local.html",
     ]
 
 

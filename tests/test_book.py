@@ -14,9 +14,10 @@ from bs4 import BeautifulSoup
 
 CHAPTERS = chapters()
 NOTEBOOKS = [f"chapters/{language}/{name}" for language in LANGUAGES for name in CHAPTERS]
-PAGES = [*NOTEBOOKS, *(f"chapters/{language}/colab" for language in LANGUAGES), *made_pages()]
+NOTES = [f"chapters/{language}/{name}" for language in LANGUAGES for name in ("colab", "local")]
+PAGES = [*NOTEBOOKS, *NOTES, *made_pages()]
 HAN = re.compile(r"[\u4e00-\u9fff]")
-SAME_IN_BOTH = {"Ctrl", "K", "+", "Colab", "Binder", ".ipynb", "English"}  # keys and names
+SAME_IN_BOTH = {"Ctrl", "K", "+", "Colab", "Binder", "JupyterLab", ".ipynb", "English"}  # keys and names
 
 
 @cache

@@ -53,35 +53,6 @@ class TestServe:
         assert done.returncode == 1 and "build it first with: make book" in one_sentence(done.stderr)
 
 
-@pytest.fixture
-def tree(tmp_path) -> Path:
-    """A copy of what configure writes into."""
-    for name in ("tools", "chapters"):
-        shutil.copytree(ROOT / name, tmp_path / name)
-    shutil.copy(ROOT / "_config.yml", tmp_path / "_config.yml")
-    return tmp_path
-
-
-class TestConfigure:
-    @pytest.mark.parametrize("repo", ["", "name", "owner/", "https://github.com/owner/name", "a b/c", "-x/y"])
-    def test_not_a_repository(self, tree, repo):
-        done = run(sys.executable, tree / "tools" / "configure.py", repo)
-        assert done.returncode == 2 and "expected owner/name" in one_sentence(done.stderr)
-
-    def test_writes_one_field_and_the_first_cells_and_nothing_else(self, tree):
-        before = {path: path.read_bytes() for path in tree.rglob("*") if path.is_file()}
-        assert run(sys.executable, tree / "tools" / "configure.py", "some-owner/some.name").returncode == 0
-        changed = {path for path, content in before.items() if path.read_bytes() != content}
-        assert changed == {tree / "_config.yml", *(tree / "chapters").glob("*/*.ipynb")}
-        assert 'url: "https://github.com/some-owner/some.name"' in (tree / "_config.yml").read_text("utf-8")
-        for path in (tree / "chapters").glob("*/*.ipynb"):
-            old, new = (json.loads(text)["cells"] for text in (before[path], path.read_bytes()))
-            differing = [cell["id"] for cell, other in zip(old, new, strict=True) if cell != other]
-            assert differing == ["setup"]
-            assert 'REPOSITORY = "some-owner/some.name"' in "".join(new[1]["source"])
-        assert "0 files changed" in run(sys.executable, tree / "tools" / "configure.py", "some-owner/some.name").stdout
-
-
 class TestNotebooks:
     def write(self, folder: Path, *sources: str) -> Path:
         cells = [nbformat.v4.new_code_cell(text) for text in sources]

@@ -13,7 +13,14 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 PY = sys.executable
-BROWSER = ["tests/test_browser.py", "tests/test_widget_browser.py"]
+BROWSER = [
+    "tests/test_browser.py",
+    "tests/test_widget_browser.py",
+    "tests/test_book_print.py",
+    "tests/test_page_print.py",
+    "tests/test_publishing.py",
+    "tests/test_configure.py",
+]
 STEPS: dict[str, list[list[str]]] = {
     "data": [[PY, "-m", "bnlib", "--lang", "en", "data"]],
     "lint": [

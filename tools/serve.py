@@ -57,6 +57,19 @@ class Book(SimpleHTTPRequestHandler):
         if str(code).startswith(("4", "5")):
             super().log_request(code, size)
 
+    def send_error(self, code, message=None, explain=None):
+        """The book's own page for an address that leads nowhere, as GitHub Pages shows it."""
+        page = BOOK / "404.html"
+        if code != 404 or not page.is_file():
+            return super().send_error(code, message, explain)
+        body = page.read_bytes()
+        self.send_response(404)
+        self.send_header("Content-Type", "text/html; charset=utf-8")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        if self.command != "HEAD":
+            self.wfile.write(body)
+
 
 def main(words):
     port = words[0] if words else "8000"

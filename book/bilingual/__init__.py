@@ -2,8 +2,9 @@
 
 Each module is one idea and connects its own events: theme strings, what surrounds a page, the switch to its
 counterpart, search in both languages, mathematics from local files, launch buttons, downloads, widgets without a
-kernel; then the pages that are made from lists and from the library's source: glossary, references, the library; last,
-a light head and one small style sheet.
+kernel; then the pages that are made from lists and from the library's source: glossary, references, the library; then
+what stands beside the pages: a page for addresses that lead nowhere, single pages on paper, the whole book as one
+archive; last, a light head and one small style sheet.
 """
 
 import hashlib
@@ -12,6 +13,7 @@ from pathlib import Path
 from bilingual import (
     api,
     api_index,
+    archive,
     book_sections,
     command_line,
     cross_links,
@@ -21,7 +23,9 @@ from bilingual import (
     launch,
     lean,
     mathematics,
+    missing,
     pages,
+    printing,
     references,
     search,
     sidebar_names,
@@ -38,7 +42,7 @@ def setup(app):
         module.setup(app)
     for module in (cross_links, book_sections, api_index, api, command_line, glossary, references):
         module.setup(app)
-    for module in (sidebar_names, head, lean):
+    for module in (printing, missing, archive, sidebar_names, head, lean):
         module.setup(app)
     return {"version": "1", "parallel_read_safe": False, "parallel_write_safe": False}
 

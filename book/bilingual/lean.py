@@ -36,8 +36,10 @@ def setup(app) -> None:
 
 
 def _common(app, pagename, templatename, context, doctree) -> None:
-    """Note which styles every page loads."""
-    ordered = sorted(context["css_files"], key=lambda css: css.priority)
+    """Note which styles every page loads; one for paper alone stays a file of its own."""
+    ordered = sorted(
+        (css for css in context["css_files"] if "media" not in css.attributes), key=lambda css: css.priority
+    )
     app.builder.common_styles = [str(css.filename).removeprefix("_static/") for css in ordered]
 
 
