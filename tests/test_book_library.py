@@ -15,15 +15,17 @@ from browser_fixtures import LANGUAGES, ROOT
 from bs4 import BeautifulSoup
 
 sys.path.insert(0, str(ROOT / "book"))
-from bilingual import docstrings, signatures  # noqa: E402
-from bilingual.api import check_arguments  # noqa: E402
-from bilingual.api_index import PAGES, Index  # noqa: E402
-from bilingual.library import Library  # noqa: E402
+from bilingual.reference import docstrings, signatures  # noqa: E402
+from bilingual.reference.index import Index  # noqa: E402
+from bilingual.reference.pages import check_arguments  # noqa: E402
+from bilingual.reference.source import Library  # noqa: E402
+from bilingual.settings import settings  # noqa: E402
 from sphinx.errors import ExtensionError  # noqa: E402
 
 HAN = re.compile(r"[\u4e00-\u9fff]")
+PAGES = settings(ROOT).library.pages
 MODULES = [module for modules in PAGES.values() for module in modules]
-INDEX = Index(Library(ROOT))
+INDEX = Index(Library(ROOT, "bnlib"), PAGES)
 NAMES = sorted(INDEX.said)
 
 
@@ -96,7 +98,7 @@ def test_the_place_named_is_where_the_name_is_defined(read, language):
 
 
 def test_the_chinese_sentences_belong_to_names_that_exist():
-    with (ROOT / "book" / "api_zh.tsv").open(encoding="utf-8", newline="") as file:
+    with (ROOT / "book" / "reference_zh.tsv").open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
     names = [row["name"] for row in rows]
     assert len(set(names)) == len(names) and set(names) <= {*NAMES, *MODULES}
@@ -123,13 +125,15 @@ def test_the_pages_need_no_torch(tmp_path):
     (tmp_path / "sitecustomize.py").write_text(refuse, encoding="utf-8")
     code = (
         "from pathlib import Path\n"
-        "from bilingual import docstrings, signatures, command_line, api\n"
-        "from bilingual.api_index import Index\nfrom bilingual.library import Library\n"
-        "library = Library(Path('.')); index = Index(library)\n"
+        "from bilingual.reference import docstrings, signatures, command_line, pages\n"
+        "from bilingual.reference.index import Index\nfrom bilingual.reference.source import Library\n"
+        "from bilingual.settings import settings\n"
+        "root = Path('.').resolve(); named = settings(root).library\n"
+        "library = Library(root, named.package); index = Index(library, named.pages)\n"
         "for full in index.said:\n"
         "    name = library.find(*full.rsplit('.', 1))\n"
         "    signatures.signature(library, name); docstrings.read(name.docstring, name.place)\n"
-        "print(len(index.said), *(len(command_line.commands(Path('.').resolve(), code)[2]) for code in ('en', 'zh')))\n"
+        "print(len(index.said), *(len(command_line.commands(root, named, code)[2]) for code in ('en', 'zh')))\n"
         "try:\n    import torch\nexcept ImportError: print('no torch')\n"
     )
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join([str(tmp_path), str(ROOT / "book")])}
@@ -155,7 +159,7 @@ def test_the_pages_need_no_torch(tmp_path):
 def test_a_docstring_that_is_missing_or_breaks_the_style_is_named(tmp_path, text, complaint):
     (tmp_path / "bnlib").mkdir()
     (tmp_path / "bnlib" / "__init__.py").write_text(text, encoding="utf-8")
-    library = Library(tmp_path)
+    library = Library(tmp_path, "bnlib")
     with pytest.raises(ExtensionError, match=complaint):
         for name in library.names("bnlib"):
             parts = docstrings.read(name.docstring, name.place)

@@ -13,6 +13,7 @@ from pypdf import PdfReader
 
 sys.path.insert(0, str(ROOT / "book"))
 
+from bilingual.settings import settings  # noqa: E402
 from paper.characters import corrected, plain  # noqa: E402
 from paper.document import Document, page_names  # noqa: E402
 
@@ -49,7 +50,7 @@ def book(request, folder):
 def document(request, built_book):
     """(language, the document that is printed, its built pages)."""
     names = page_names(ROOT, request.param)
-    made = Document(built_book, names, request.param, LANGUAGES[request.param])
+    made = Document(built_book, names, request.param, settings(ROOT))
     pages = [BeautifulSoup((built_book / f"{name}.html").read_text("utf-8"), "html.parser").article for name in names]
     return request.param, BeautifulSoup(made.text(ABOUT), "html.parser"), pages
 

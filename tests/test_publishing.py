@@ -118,9 +118,10 @@ def test_the_archive_holds_the_book_and_not_itself(built_book, unzipped):
 def test_the_same_pages_give_the_same_archive(built_book):
     sys.path.insert(0, str(ROOT / "book"))
     from bilingual.archive import pack
+    from bilingual.settings import settings
 
     first = (built_book / ARCHIVE).read_bytes()
-    assert pack(built_book).read_bytes() == first
+    assert pack(built_book, settings(ROOT)).read_bytes() == first
 
 
 def test_the_whole_site_is_small(built_book):

@@ -53,7 +53,7 @@ def _texts() -> Iterator[tuple[str, str]]:
                     yield f"{name}, cell {cell['id']}", "".join(cell["source"])
         elif path.suffix == ".md":
             yield name, path.read_text(encoding="utf-8")
-    for name, key, column in (("glossary.tsv", "en", "definition_zh"), ("api_zh.tsv", "name", "summary")):
+    for name, key, column in (("glossary.tsv", "en", "definition_zh"), ("reference_zh.tsv", "name", "summary")):
         for row in _rows(name):
             yield f"{name}, {row[key]}", row[column]
     yield "README.zh.md", (ROOT / "README.zh.md").read_text(encoding="utf-8")

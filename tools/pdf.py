@@ -14,8 +14,8 @@ sys.path[:0] = [str(ROOT / "book"), str(ROOT / "tools")]
 
 import chromium  # noqa: E402
 from bilingual.addresses import repository, site  # noqa: E402
-from bilingual.archive import pdf_name  # noqa: E402
 from bilingual.languages import CODES  # noqa: E402
+from bilingual.settings import settings  # noqa: E402
 from chromium import ChromiumError  # noqa: E402
 from paper.document import Document, page_names  # noqa: E402
 from paper.front import authors  # noqa: E402
@@ -53,7 +53,7 @@ def main(words: list[str]) -> int:
         with chromium.page() as page:
             for language in CODES:
                 start = time.perf_counter()
-                path = folder / pdf_name(language)
+                path = folder / settings(ROOT).pdf(language)
                 path.write_bytes(print_book(page, built, language))
                 took, size = time.perf_counter() - start, path.stat().st_size / 1e6
                 print(f"{os.path.relpath(path)}: {size:.1f} MB, {took:.0f} s", flush=True)
@@ -68,7 +68,7 @@ def print_book(page: Page, built: Path, language: str) -> bytes:
     about = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
     config = yaml.safe_load((ROOT / "_config.yml").read_text(encoding="utf-8"))
     address = site(repository(config["repository"]["url"]))
-    document = Document(built, page_names(ROOT, language), language, CODES[language], address)
+    document = Document(built, page_names(ROOT, language), language, settings(ROOT), address)
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "book.html"
         source.write_text(document.text(about), encoding="utf-8")

@@ -11,11 +11,8 @@ import hashlib
 from pathlib import Path
 
 from bilingual import (
-    api,
-    api_index,
     archive,
     book_sections,
-    command_line,
     cross_links,
     downloads,
     glossary,
@@ -26,6 +23,7 @@ from bilingual import (
     missing,
     pages,
     printing,
+    reference,
     references,
     search,
     sidebar_names,
@@ -40,7 +38,7 @@ def setup(app):
     app.connect("config-inited", _notice_changes)
     for module in (translations, pages, switch, search, mathematics, launch, downloads, widgets):
         module.setup(app)
-    for module in (cross_links, book_sections, api_index, api, command_line, glossary, references):
+    for module in (cross_links, book_sections, reference, glossary, references):
         module.setup(app)
     for module in (printing, missing, archive, sidebar_names, head, lean):
         module.setup(app)

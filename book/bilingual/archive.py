@@ -9,10 +9,9 @@ import shutil
 import zipfile
 from pathlib import Path
 
+from bilingual import settings
 from bilingual.languages import CODES, language_of
 
-NAME = "batch-normalization"  # of the folder in the archive, and the beginning of the files' names
-ARCHIVE = f"{NAME}-book.zip"
 _FIXED_DATE = (1980, 1, 1, 0, 0, 0)  # the same pages give the same bytes
 _LAST = 999  # after everything else that writes into the built book
 _PACKED_ALREADY = {".zip", ".pdf", ".woff", ".woff2", ".png", ".webp", ".xz"}
@@ -21,10 +20,6 @@ _SAID = {
     "zh": {"zip": "下载整本书，离线阅读（.zip）", "pdf": "PDF版"},
 }
 _MENTION = re.compile(r'<p class="whole-book"[^>]*>.*?</p>\n?', re.S)
-
-
-def pdf_name(language: str) -> str:
-    return f"{NAME}-{language}.pdf"
 
 
 def setup(app) -> None:
@@ -39,16 +34,16 @@ def _printed(app) -> Path:
 
 
 def _find_pdfs(app, config) -> None:
-    config.bilingual_pdfs = [code for code in CODES if (_printed(app) / pdf_name(code)).is_file()]
+    config.bilingual_pdfs = [code for code in CODES if (_printed(app) / settings.of(app).pdf(code)).is_file()]
 
 
 def _name_them(app, pagename, templatename, context, doctree) -> None:
     """Add the links to the foot of a page: in its language, or in both."""
-    language = language_of(pagename)
+    language, own = language_of(pagename), settings.of(app)
     for code in [language] if language else CODES:
-        links = [f'<a href="{context["pathto"](ARCHIVE, 1)}" download>{_SAID[code]["zip"]}</a>']
+        links = [f'<a href="{context["pathto"](own.archive, 1)}" download>{_SAID[code]["zip"]}</a>']
         if code in app.config.bilingual_pdfs:
-            links.append(f'<a href="{context["pathto"](pdf_name(code), 1)}">{_SAID[code]["pdf"]}</a>')
+            links.append(f'<a href="{context["pathto"](own.pdf(code), 1)}">{_SAID[code]["pdf"]}</a>')
         line = f'<p class="whole-book" lang="{CODES[code]}">{" · ".join(links)}</p>'
         context["theme_extra_footer"] = context.get("theme_extra_footer", "") + "\n" + line
 
@@ -56,17 +51,17 @@ def _name_them(app, pagename, templatename, context, doctree) -> None:
 def _pack(app, exception) -> None:
     if exception is not None or app.builder.format != "html":
         return
-    built = Path(app.outdir)
+    built, own = Path(app.outdir), settings.of(app)
     for code in CODES:
-        (built / pdf_name(code)).unlink(missing_ok=True)
+        (built / own.pdf(code)).unlink(missing_ok=True)
         if code in app.config.bilingual_pdfs:
-            shutil.copyfile(_printed(app) / pdf_name(code), built / pdf_name(code))
-    pack(built)
+            shutil.copyfile(_printed(app) / own.pdf(code), built / own.pdf(code))
+    pack(built, own)
 
 
-def pack(built: Path) -> Path:
+def pack(built: Path, own: settings.Settings) -> Path:
     """Write the archive into the folder of the built pages: its files without what is to be taken along instead."""
-    left_out = {ARCHIVE, *map(pdf_name, CODES)}
+    left_out = {own.archive, *map(own.pdf, CODES)}
     files = [path for path in built.rglob("*") if path.is_file() and not path.name.startswith(".")]
     part = built / ".part"
     with zipfile.ZipFile(part, "w") as archive:
@@ -76,8 +71,8 @@ def pack(built: Path) -> Path:
             data = path.read_bytes()
             if path.suffix == ".html":
                 data = _MENTION.sub("", data.decode("utf-8")).encode("utf-8")
-            entry = zipfile.ZipInfo(f"{NAME}/{path.relative_to(built).as_posix()}", _FIXED_DATE)
+            entry = zipfile.ZipInfo(f"{own.name}/{path.relative_to(built).as_posix()}", _FIXED_DATE)
             entry.compress_type = zipfile.ZIP_STORED if path.suffix in _PACKED_ALREADY else zipfile.ZIP_DEFLATED
             entry.external_attr = 0o644 << 16
             archive.writestr(entry, data)
-    return part.replace(built / ARCHIVE)
+    return part.replace(built / own.archive)

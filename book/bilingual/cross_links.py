@@ -6,7 +6,7 @@ means, or the source's path and line, until the page is written.
 
 from docutils import nodes
 
-from bilingual.downloads import LIBRARY
+from bilingual import settings
 
 _TARGET, _SOURCE = "course_target", "course_source"
 
@@ -35,14 +35,15 @@ def _resolve(app, doctree, docname) -> None:
             page, anchor = link[_TARGET]
             link["refuri"] = app.builder.get_relative_uri(docname, page) + (f"#{anchor}" if anchor else "")
         elif _SOURCE in link:
-            _to_source(app.config.html_theme_options, docname, link)
+            _to_source(app, docname, link)
 
 
-def _to_source(options: dict, docname: str, link: nodes.reference) -> None:
-    path, line = link[_SOURCE]
+def _to_source(app, docname: str, link: nodes.reference) -> None:
+    (path, line), options = link[_SOURCE], app.config.html_theme_options
     url, branch = (options.get("repository_url") or "").rstrip("/"), options.get("repository_branch") or "main"
     if url:
         link["refuri"] = f"{url}/blob/{branch}/{path}#L{line}"
     else:
-        link["refuri"] = "../" * docname.count("/") + LIBRARY
-        link += nodes.Text(f" ({LIBRARY})")  # said, since the link downloads it
+        archive = settings.of(app).library.archive
+        link["refuri"] = "../" * docname.count("/") + archive
+        link += nodes.Text(f" ({archive})")  # said, since the link downloads it

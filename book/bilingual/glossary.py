@@ -14,9 +14,10 @@ from docutils import nodes
 from sphinx.errors import ExtensionError
 from sphinx.util.docutils import SphinxDirective
 
-from bilingual import book_sections, cross_links, docstrings
-from bilingual.api_index import index_of
+from bilingual import book_sections, cross_links
 from bilingual.languages import CODES, language_of
+from bilingual.reference import docstrings
+from bilingual.reference.index import index_of
 
 _SAID = {
     "en": {"letters": "Letters: ", "also": "Also: ", "where": "Explained in ", "code": "In the library: "},

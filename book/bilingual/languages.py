@@ -6,18 +6,6 @@ NAMES = {"en": "English", "zh": "中文"}
 REFERENCE = {"en": "Reference", "zh": "参考"}  # the part of the table of contents after a language's chapters
 DEFAULT = "en"
 
-FOOTER = {
-    "en": (
-        "<p>Text and figures: CC BY 4.0. Code: MIT. Fashion-MNIST: MIT, © 2017 Zalando SE. Grown from lecture 28 of "
-        "Mu Li's course on <cite>Dive into Deep Learning</cite> (Aston Zhang, Zachary C. Lipton, Mu Li, Alexander J. "
-        "Smola).</p>"
-    ),
-    "zh": (
-        "<p>文字与图：CC BY 4.0。代码：MIT。Fashion-MNIST：MIT，© 2017 Zalando SE。本课由李沐《动手学深度学习》课程"
-        "第28讲的笔记发展而来（原书作者：阿斯顿·张、扎卡里·C.立顿、李沐、亚历山大·J.斯莫拉）。</p>"
-    ),
-}
-
 # What no message catalog of the themes translates.
 THEME_STRINGS = {
     "Search...": "搜索……",

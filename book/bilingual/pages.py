@@ -5,7 +5,8 @@ from posixpath import dirname, join, normpath
 from bs4 import BeautifulSoup
 from docutils import nodes
 
-from bilingual.languages import CODES, DEFAULT, FOOTER, NAMES, REFERENCE, language_of
+from bilingual import settings
+from bilingual.languages import CODES, DEFAULT, NAMES, REFERENCE, language_of
 
 _PICTURE = {"en": "Figure drawn by the code above", "zh": "上面的代码画出的图"}
 
@@ -30,15 +31,15 @@ def _theme_options(app, config) -> None:
 
 
 def _language(app, pagename, templatename, context, doctree) -> None:
-    language = language_of(pagename)
+    language, footer = language_of(pagename), settings.of(app).footer
     if language is None:
         context["prev"] = context["next"] = None
-        footers = (f'<div lang="{CODES[code]}">{text}</div>' for code, text in FOOTER.items())
+        footers = (f'<div lang="{CODES[code]}">{text}</div>' for code, text in footer.items())
         context["theme_extra_footer"] = "".join(footers)
         return
     context["language"] = CODES[language]
     context["page_language"] = language
-    context["theme_extra_footer"] = FOOTER[language]
+    context["theme_extra_footer"] = footer[language]
     context["theme_search_bar_text"] = {"en": "Search...", "zh": "搜索……"}[language]
     home = f"chapters/{language}/index"
     for way in ("prev", "next"):

@@ -8,8 +8,8 @@ from docutils import nodes
 from sphinx.util.docutils import SphinxDirective
 
 from bilingual import book_sections, cross_links
-from bilingual.api_index import index_of
 from bilingual.languages import CODES, language_of
+from bilingual.reference.index import index_of
 
 _CITED = {"en": "Cited in", "zh": "引用处"}
 _LISTS = ("work", "source")

@@ -1,6 +1,6 @@
 """Widgets without a kernel: each widget's module as a classic script, on the pages that hold the widget.
 
-A page opened from a file can't import a JavaScript module, so the one export of bnlib/learn/NAME.js is put under
+A page opened from a file can't import a JavaScript module, so the one export of NAME.js is put under
 window.bnlibWidgets.NAME; course-widgets.js then draws every stored widget with it.
 """
 
@@ -9,6 +9,8 @@ import shutil
 from pathlib import Path
 
 from sphinx.errors import ExtensionError
+
+from bilingual import settings
 
 _STORED = re.compile(r'<div class="bnlib-widget"[^>]*? data-widget="([a-z0-9_]+)"')
 _FOLDER = "widgets"
@@ -21,7 +23,7 @@ def setup(app) -> None:
 
 
 def _module(app, name: str) -> Path:
-    return Path(app.srcdir) / "bnlib" / "learn" / f"{name}.js"
+    return Path(app.srcdir) / settings.of(app).widgets / f"{name}.js"
 
 
 def _starter(app) -> Path:
@@ -42,7 +44,7 @@ def _scripts(app, pagename, templatename, context, doctree) -> None:
 
 
 def _write(app, exception) -> None:
-    if exception is not None or app.builder.format != "html":
+    if exception is not None or app.builder.format != "html" or not settings.of(app).widgets:
         return
     folder = Path(app.outdir) / "_static" / _FOLDER
     folder.mkdir(parents=True, exist_ok=True)
@@ -57,7 +59,7 @@ def classic_script(name: str, module: str) -> str:
     body, count = re.subn(r"(?m)^export default ", f'window.bnlibWidgets["{name}"] = ', module)
     if count != 1 or re.search(r"(?m)^(import|export)\b", body):
         raise ExtensionError(
-            f"bnlib/learn/{name}.js: a widget's module has one `export default` at the start of a line, no other "
+            f"{name}.js: a widget's module has one `export default` at the start of a line, no other "
             f"export and no import; this one has {count} default exports"
         )
     return f"(() => {{\nwindow.bnlibWidgets = window.bnlibWidgets || {{}};\n{body}\n}})();\n"

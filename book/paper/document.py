@@ -10,6 +10,8 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 import yaml
+from bilingual.languages import CODES
+from bilingual.settings import Settings
 from bs4 import BeautifulSoup
 
 from paper.answers import gather
@@ -45,15 +47,15 @@ def page_names(root: Path, language: str) -> list[str]:
 class Document:
     """The printed book of one language, as HTML: `text()`."""
 
-    def __init__(self, built: Path, names: list[str], language: str, tag: str, address: str = "") -> None:
+    def __init__(self, built: Path, names: list[str], language: str, own: Settings, address: str = "") -> None:
         self.built, self.names, self.language, self.address = built, names, language, address
-        self.said = WORDS[language]
+        self.said, self.settings = WORDS[language], own
         self.seen_cells: set[str] = set()
         self.anchors: dict[tuple[str, str], str] = {}  # (page, id) -> id in the document
         first = self._read(names[0])
         self.title = first.find("article").find("h1").get_text().removesuffix("#").strip()
         self.soup = BeautifulSoup("<!DOCTYPE html><html></html>", "html.parser")
-        self.soup.html.attrs = {"lang": tag, "data-theme": "light", "data-mode": "light"}
+        self.soup.html.attrs = {"lang": CODES[language], "data-theme": "light", "data-mode": "light"}
         self._head()
 
     def text(self, about: dict) -> str:

@@ -2,7 +2,6 @@
 
 import re
 
-from bilingual.languages import FOOTER
 from bs4 import BeautifulSoup
 
 
@@ -15,7 +14,7 @@ def authors(document, about: dict) -> str:
     names = []
     for author in about["authors"]:
         name = author.get("name") or " ".join(author[key] for key in ("given-names", "family-names") if key in author)
-        names.append(document.said["authors"].get(name, name))
+        names.append(document.settings.authors.get(name, name) if document.language == "zh" else name)
     return ("、" if document.language == "zh" else ", ").join(names)
 
 
@@ -41,7 +40,9 @@ def _title_page(document, about: dict):
         link.string = document.address
         line.append(link)
         page.append(line)
-    licence = BeautifulSoup(f'<div class="paper-licence">{FOOTER[document.language]}</div>', "html.parser")
+    licence = BeautifulSoup(
+        f'<div class="paper-licence">{document.settings.footer[document.language]}</div>', "html.parser"
+    )
     page.append(licence.div.extract())
     return page
 

@@ -20,7 +20,6 @@ WORDS = {
             "chapter. A first cell that is the same in every notebook is printed once."
         ),
         "address": "Web edition: ",
-        "authors": {},
     },
     "zh": {
         "edition": "中文版",
@@ -39,8 +38,6 @@ WORDS = {
             "在这里，演示换成了静止的图；自测的答案、练习的提示和解答都在最后一章之后。每个笔记本都相同的第一个单元格只印一次。"
         ),
         "address": "网页版：",
-        # a collective name is translated, the names of people are not
-        "authors": {"The authors of the batch normalization course module": "批量归一化课程模块的作者"},
     },
 }
 AFTER_NUMBER = {"en": "", "zh": "页"}  # "Answer: page 7", “答案见第7页”

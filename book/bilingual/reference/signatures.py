@@ -3,7 +3,7 @@
 import ast
 import re
 
-from bilingual.library import Library, Name
+from bilingual.reference.source import Library, Name
 
 WIDE = 88  # a longer signature has a parameter a line
 _FIELDS = ("dataclass", "NamedTuple")

@@ -1,7 +1,7 @@
 """The reference of the library: a page for each of its rooms, from the docstrings, framed in the page's language.
 
 The pages are api/LANGUAGE/NAME.md, a heading and a directive; the docstrings are English and marked as such. On Chinese
-pages a sentence of book/api_zh.tsv stands before each.
+pages a sentence of book/reference_zh.tsv stands before each.
 """
 
 import csv
@@ -11,10 +11,11 @@ from docutils import nodes
 from sphinx.errors import ExtensionError
 from sphinx.util.docutils import SphinxDirective
 
-from bilingual import cross_links, docstrings, signatures
-from bilingual.api_index import PAGES, index_of
+from bilingual import cross_links
 from bilingual.languages import CODES, language_of
-from bilingual.library import Library, Name
+from bilingual.reference import docstrings, signatures
+from bilingual.reference.index import index_of
+from bilingual.reference.source import Library, Name
 
 SAID = {
     "en": {
@@ -37,7 +38,7 @@ def setup(app) -> None:
 
 def summaries(root: Path) -> dict[str, str]:
     """Full name -> one Chinese sentence."""
-    with (root / "book" / "api_zh.tsv").open(encoding="utf-8", newline="") as file:
+    with (root / "book" / "reference_zh.tsv").open(encoding="utf-8", newline="") as file:
         return {row["name"]: row["summary"] for row in csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE)}
 
 
@@ -48,9 +49,9 @@ class LibraryReference(SphinxDirective):
         root, self.index = Path(self.env.app.srcdir), index_of(self.env)
         self.library = self.index.library
         self.language, self.chinese = language_of(self.env.docname), summaries(root)
-        modules = PAGES[self.env.docname.rsplit("/", 1)[1]]
+        modules = self.index.pages[self.env.docname.rsplit("/", 1)[1]]
         made = [node for module in modules for node in self.module(module, alone=module == modules[0])]
-        for path in [*(root / "bnlib").rglob("*.py"), root / "book" / "api_zh.tsv"]:
+        for path in [*(root / self.library.package).rglob("*.py"), root / "book" / "reference_zh.tsv"]:
             self.env.note_dependency(str(path))
         for node in made:
             node["support_smartquotes"] = False  # -- and "auto" are what one types
@@ -63,7 +64,7 @@ class LibraryReference(SphinxDirective):
         about["ids"] = [module] if alone and module not in self.state.document.ids else []  # a heading may be named so
         public = self.library.module(module).public
         places = [(short, self.index.places[f"{module}.{short}"]) for short in public]
-        names = [self.library.find(module, short) for short in public] if module != "bnlib" else []
+        names = [self.library.find(module, short) for short in public] if module != self.library.package else []
         made = [about, self.contents(places), *map(self.describe, names)]
         return made if alone else [_section(module, module, made)]
 
@@ -79,10 +80,10 @@ class LibraryReference(SphinxDirective):
     def sentence(self, full: str) -> list[nodes.Node]:
         """What a name or module is, in the page's language."""
         module, _, short = full.rpartition(".")
-        is_module = full in {module for modules in PAGES.values() for module in modules}
+        is_module = full in {module for modules in self.index.pages.values() for module in modules}
         if self.language == "zh":
             if full not in self.chinese:
-                raise ExtensionError(f"book/api_zh.tsv has no line for {full}; give it one Chinese sentence")
+                raise ExtensionError(f"book/reference_zh.tsv has no line for {full}; give it one Chinese sentence")
             return docstrings.inline(self.chinese[full], lambda code: None)
         text = self.library.module(full).docstring if is_module else self.library.find(module, short).docstring
         return docstrings.inline(text.strip().split("\n")[0], lambda code: None)

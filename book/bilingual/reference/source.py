@@ -109,10 +109,10 @@ class Module:
 
 
 class Library:
-    """The modules of a package below a folder, read when asked for."""
+    """The modules of the package in a folder, read when asked for."""
 
-    def __init__(self, root: Path) -> None:
-        self.root = root
+    def __init__(self, root: Path, package: str) -> None:
+        self.root, self.package = root, package
         self._read: dict[str, Module] = {}
 
     def module(self, name: str) -> Module:
@@ -132,7 +132,7 @@ class Library:
         while short not in home.definitions:
             seen.append(home.name)
             origin = home.imports.get(short, "")
-            if not origin.startswith("bnlib") or origin in seen:
+            if not origin.startswith(self.package) or origin in seen:
                 raise ExtensionError(f"{module}.{short} is in {module}.__all__, but {home.path} doesn't define it")
             home = self.module(origin)
         node = home.definitions[short]
@@ -147,4 +147,4 @@ class Library:
         if isinstance(module.definitions.get(short), ast.ClassDef):
             return module.definitions[short]
         origin = module.imports.get(short, "")
-        return self.class_of(origin, short) if origin.startswith("bnlib") else None
+        return self.class_of(origin, short) if origin.startswith(self.package) else None
