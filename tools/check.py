@@ -20,6 +20,7 @@ BROWSER = [
     "tests/test_page_print.py",
     "tests/test_publishing.py",
     "tests/test_configure.py",
+    "tests/test_another_book.py",
 ]
 STEPS: dict[str, list[list[str]]] = {
     "data": [[PY, "-m", "bnlib", "--lang", "en", "data"]],

@@ -50,7 +50,10 @@ def _buttons(app, pagename, templatename, context, doctree) -> None:
     context["page_links"] = [{"text": ".ipynb", "icon": "fas fa-download", "tooltip": said["download"], **file}]
     hosts = _hosts(app.config, notebook) or dict.fromkeys(("Colab", "Binder"), f"chapters/{language}/colab")
     for name, place in {**hosts, "JupyterLab": f"chapters/{language}/local"}.items():
-        url = place if place.startswith("https://") else context["pathto"](place)
+        elsewhere = place.startswith("https://")
+        if not elsewhere and place not in app.env.found_docs:  # a book need not explain this
+            continue
+        url = place if elsewhere else context["pathto"](place)
         context["page_links"].append({"url": url, "text": name, "icon": _ICONS[name], "tooltip": said[name]})
 
 

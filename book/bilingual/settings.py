@@ -41,7 +41,7 @@ class Settings:
     """name: begins the names of the files to take along; footer: HTML in each language; authors: for a name that is
     translated, English -> Chinese; widgets: the folder of the widgets' modules."""
 
-    name: str = "book"
+    name: str = "bilingual"
     footer: dict[str, str] = field(default_factory=lambda: dict.fromkeys(CODES, ""))
     authors: dict[str, str] = field(default_factory=dict)
     widgets: str = ""
