@@ -22,7 +22,6 @@ def test_a_page_printed_from_the_browser(served_book, chromium, language):
     """From a dark window: folded text unfolded, no buttons, dark on light; and the window as before."""
     page = chromium.new_context(color_scheme="dark", viewport={"width": 1280, "height": 900}).new_page()
     page.goto(f"{served_book}/chapters/{language}/{chapters()[1]}.html")
-    page.evaluate("window.MathJax ? window.MathJax.startup.promise.then(() => null) : null")
     page.locator("html[data-theme=dark]").wait_for(state="attached")
     page.evaluate(
         "addEventListener('beforeprint', () => { window.seen = [document.documentElement.dataset.theme,"

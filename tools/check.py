@@ -16,6 +16,8 @@ PY = sys.executable
 BROWSER = [
     "tests/test_browser.py",
     "tests/test_widget_browser.py",
+    "tests/test_book_mathematics.py",
+    "tests/test_book_lean.py",
     "tests/test_book_print.py",
     "tests/test_page_print.py",
     "tests/test_publishing.py",

@@ -24,7 +24,6 @@ from paper.pdf import described, pages_of_anchors  # noqa: E402
 LICENCES = {"en": "Text and figures: CC BY 4.0. Code: MIT.", "zh": "文字与图：CC BY 4.0。代码：MIT。"}
 # resolved when fonts, pictures and mathematics have come to rest
 SETTLED = """(async () => {
-  if (window.MathJax) await window.MathJax.startup.promise;
   await document.fonts.ready;
   await Promise.all([...document.images].map((image) => image.decode()));
 })()"""

@@ -15,6 +15,7 @@ from bilingual import (
     book_sections,
     cross_links,
     downloads,
+    equations,
     glossary,
     head,
     launch,
@@ -28,6 +29,7 @@ from bilingual import (
     search,
     sidebar_names,
     switch,
+    symbols,
     translations,
     widgets,
 )
@@ -36,9 +38,9 @@ from bilingual import (
 def setup(app):
     app.add_config_value("bilingual_digest", "", "env")
     app.connect("config-inited", _notice_changes)
-    for module in (translations, pages, switch, search, mathematics, launch, downloads, widgets):
+    for module in (translations, pages, switch, search, mathematics, equations, launch, downloads, widgets):
         module.setup(app)
-    for module in (cross_links, book_sections, reference, glossary, references):
+    for module in (cross_links, book_sections, reference, glossary, references, symbols):
         module.setup(app)
     for module in (printing, missing, archive, sidebar_names, head, lean):
         module.setup(app)

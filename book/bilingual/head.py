@@ -37,7 +37,8 @@ def _head(app, pagename, templatename, context, doctree) -> None:
         and (searching or str(script.filename) not in _SEARCH)
     ]
     for script in context["script_files"]:
-        if not searching and script.filename:  # on the search page they have to come before those that use them
+        # on the search page they have to come before those that use them; a font (100) before what it draws
+        if not searching and script.filename and script.priority >= 200:
             script.attributes["defer"] = "defer"
 
 

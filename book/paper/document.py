@@ -11,6 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 import yaml
 from bilingual.languages import CODES
+from bilingual.mathematics import FONT_SCRIPT
 from bilingual.settings import Settings
 from bs4 import BeautifulSoup
 
@@ -101,7 +102,7 @@ class Document:
                 for key in ("href", "src"):
                     if tag.get(key):
                         tag[key] = self._file(name, tag[key])
-                if str(tag) not in known and (tag.name != "script" or "mathjax" in str(tag).lower()):
+                if str(tag) not in known and (tag.name != "script" or FONT_SCRIPT in str(tag)):
                     known.add(str(tag))
                     head.append(tag.extract())
         own = self.soup.new_tag("link", attrs={"rel": "stylesheet", "href": (HERE / "paper.css").as_uri()})
