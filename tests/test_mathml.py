@@ -49,6 +49,20 @@ def test_a_formula_has_the_structure_of_its_meaning(tex, wanted):
 
 
 @pytest.mark.parametrize(
+    ("tex", "wanted"),
+    [
+        (r"\sum_j x", ["munder"]),
+        (r"r\left(\sum_j x\right)", ["munder"]),
+        (r"\sum_{i=1}^m x", ["munderover"]),
+        (r"\frac{\sum_j x}{m}", ["msub"]),  # there is no room
+    ],
+)
+def test_the_limits_of_a_sum_stand_below_it_in_a_display(tex, wanted):
+    assert [part.tag for part in convert(tex, display=True).iter() if len(part) and part[0].text == "∑"] == wanted
+    assert not [part for part in convert(tex).iter() if part.tag.startswith("munder")]
+
+
+@pytest.mark.parametrize(
     ("tex", "prefixes"),
     [("-x", 1), ("a-b", 0), ("a=-b", 1), ("(-a)-b", 1), (r"a\,-b", 0), (r"x=\pm\frac12", 1), ("10^{-5}", 1)],
 )

@@ -21,6 +21,8 @@ _BARS = frozenset("|‖")
 _ROWS = frozenset(("math", "mrow", "mtd", "msqrt", "menclose", "mstyle"))  # hold any number of children
 _CHILDREN = {"mfrac": 2, "msub": 2, "msup": 2, "mover": 2, "munder": 2, "mroot": 2, "msubsup": 3, "munderover": 3}
 _KEPT = frozenset(("accent", "width", "form", "stretchy", "lspace", "rspace", "displaystyle", "mathvariant", "class"))
+_UNDER = {"msub": "munder", "msup": "mover", "msubsup": "munderover"}
+_LARGE = frozenset("∑∏⋃⋂")
 _ACCENTS = {"^": "ˆ", "~": "˜", "¯": "¯"}
 _BOLD = {"0": 0x1D7CE, "A": 0x1D400, "a": 0x1D41A, "α": 0x1D6C2}
 _SLANTED_BOLD = {"0": 0x1D7CE, "A": 0x1D468, "a": 0x1D482, "α": 0x1D736}
@@ -46,8 +48,10 @@ def convert(tex: str, display: bool = False) -> Element:
         found = convert_to_element(tex, display="block" if display else "inline")
     except Exception as problem:  # its exceptions have no common base
         raise TexError(f"latex2mathml says {type(problem).__name__} {problem}".rstrip()) from problem
-    tidied = _tidy(found)
-    return make("math", "", *unwrapped(tidied[0]), **({"display": "block"} if display else {}))
+    math = make("math", "", *unwrapped(_tidy(found)[0]), **({"display": "block"} if display else {}))
+    if display:
+        _limits(math)
+    return math
 
 
 def make(tag: str, text: str = "", *children: Element, **attributes: str) -> Element:
@@ -93,6 +97,15 @@ def _tidy(element: Element) -> Element:
     if element.tag == "mrow":
         return row(items)
     return make(element.tag, "", *(unwrapped(row(items)) if element.tag != "math" else items), **kept)
+
+
+def _limits(element: Element) -> None:
+    """Set the limits of sums below and above, inside of \\left and \\right too, as TeX does in a display."""
+    for child in element:
+        if child.tag in _UNDER and child[0].text in _LARGE:
+            child.tag = _UNDER[child.tag]
+        elif child.tag in ("mrow", "mtable", "mtr", "mtd"):
+            _limits(child)
 
 
 def _leaf(element: Element) -> Element:
