@@ -46,6 +46,13 @@ def made_pages() -> list[str]:
     return [page for language in LANGUAGES for page in contents(language) if not (ROOT / f"{page}.ipynb").is_file()]
 
 
+def every_page() -> list[str]:
+    """All pages of the built book, as addresses below it; the landing page as it is for one who wants to choose."""
+    own = [page for language in LANGUAGES for page in contents(language)]
+    own += [f"chapters/{language}/{page}" for language in LANGUAGES for page in ("search", "colab", "local")]
+    return ["index.html?choose", *(f"{page}.html" for page in own)]
+
+
 @pytest.fixture(scope="session")
 def built_book() -> Path:
     """The folder of the built HTML, brought up to date with warnings as errors."""
@@ -108,19 +115,19 @@ def chromium():
 
 @pytest.fixture
 def open_page(chromium):
-    """open_page(address, width=1280, dark=False) -> (page, troubles): a fresh page and the list of what went wrong.
+    """open_page(address, width=1280, dark=False, locale="en-US") -> (page, troubles): a fresh page, what went wrong.
 
     Troubles are console errors, errors of scripts, failed requests and requests to other hosts than the page's own;
     more are added as they happen.
     """
     contexts = []
 
-    def open_(address: str, width: int = 1280, dark: bool = False):
+    def open_(address: str, width: int = 1280, dark: bool = False, locale: str = "en-US"):
         context = chromium.new_context(
             viewport={"width": width, "height": 900},
             color_scheme="dark" if dark else "light",
             reduced_motion="reduce",  # no smooth scrolling to wait for
-            locale="en-US",
+            locale=locale,
         )
         contexts.append(context)
         page, troubles = context.new_page(), []

@@ -5,18 +5,11 @@ import zipfile
 from urllib.parse import quote, urlsplit
 
 import pytest
-from browser_fixtures import LANGUAGES, ROOT, chapters, made_pages
+from browser_fixtures import LANGUAGES, ROOT, chapters, every_page
 
 CHAPTERS = chapters()
 PAGES = [f"chapters/{language}/{name}.html" for language in LANGUAGES for name in CHAPTERS]
-MADE = [f"{page}.html" for page in made_pages()]
-EVERY = ["index.html", "search.html", *PAGES, *(f"chapters/{language}/colab.html" for language in LANGUAGES), *MADE]
-TITLES = {"en": "Search", "zh": "搜索"}
-# the words of each language that a reader asks for, as far as the stored chapters use them
-TERMS = {
-    "en": ["normaliz", "moving average", "variance"],
-    "zh": ["归一", "均值", "方差", "移动平均", "BN层", "批量归一化"],
-}
+EVERY = every_page()
 
 
 # what reaches beyond a narrow window, and can't be scrolled to
@@ -130,38 +123,6 @@ def test_the_switch_of_an_unscrolled_page_leads_to_the_top(served_book, open_pag
     page.wait_for_url(f"**/chapters/zh/{CHAPTERS[0]}.html")
 
 
-@pytest.mark.parametrize(("language", "term"), [(code, term) for code, terms in TERMS.items() for term in terms])
-def test_search_finds_a_term_in_the_pages_language(book, open_page, language, term):
-    page, troubles = open_page(f"{book}/chapters/{language}/{CHAPTERS[0]}.html")
-    page.keyboard.press("Control+k")
-    field = page.locator("dialog input[type=search], .search-button__search-container input[type=search]").first
-    field.fill(term)
-    field.press("Enter")
-    page.wait_for_url("**/search.html?**")
-    results = page.locator("#search-results ul.search li > a")
-    results.first.wait_for()
-    page.locator("#search-results p.search-summary:not(:empty)").wait_for()  # all results are listed
-    addresses = [result.evaluate("link => link.href") for result in results.all()]
-    assert addresses and {language_of(address) for address in addresses} == {language}
-    assert not [address for address in addresses if "colab" in address]
-    assert page.locator("html").get_attribute("lang") == LANGUAGES[language]
-    assert page.locator("article h1, main h1").first.inner_text().strip("# \n") == TITLES[language]
-    if book.startswith("http"):
-        summary = page.locator("#search-results li p.context").first
-        summary.wait_for()
-        assert re.match("[a-z]+|..", term, re.I)[0].lower() in summary.inner_text().lower()
-    results.first.click()
-    page.wait_for_url(re.compile(f"/(chapters|api)/{language}/"))
-    assert troubles == []
-
-
-@pytest.mark.parametrize(("language", "said"), [("en", "did not match"), ("zh", "没有找到")])
-def test_search_says_in_the_pages_language_that_nothing_was_found(book, open_page, language, said):
-    page, troubles = open_page(f"{book}/search.html?q=xylophone&lang={language}")
-    page.get_by_text(re.compile(said)).first.wait_for()
-    assert troubles == []
-
-
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_the_notebook_is_saved_as_it_is(book, open_page, language):
     name = f"chapters/{language}/{CHAPTERS[1]}"
@@ -184,13 +145,4 @@ def test_the_colab_button_leads_to_the_library(book, open_page, language):
     with page.expect_download() as download:
         page.locator("article a[download]").click()
     assert zipfile.is_zipfile(download.value.path())
-    assert troubles == []
-
-
-@pytest.mark.parametrize("language", LANGUAGES)
-def test_the_landing_page_leads_into_each_language(book, open_page, language):
-    page, troubles = open_page(f"{book}/index.html")
-    page.locator(f".landing a[href='chapters/{language}/{CHAPTERS[0]}.html']").click()
-    page.wait_for_url(f"**/chapters/{language}/**")
-    assert page.locator("html").get_attribute("lang") == LANGUAGES[language]
     assert troubles == []

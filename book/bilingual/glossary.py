@@ -34,6 +34,8 @@ def setup(app) -> None:
 
 @cache
 def terms(path: Path) -> list[dict[str, str]]:
+    if not path.is_file():  # a book need not have a glossary
+        return []
     with path.open(encoding="utf-8", newline="") as file:
         rows = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
     for row in rows:

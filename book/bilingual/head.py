@@ -4,6 +4,7 @@ from html import escape
 
 from docutils import nodes
 
+from bilingual.languages import is_search
 from bilingual.policy import META
 
 # What the theme and Sphinx load on every page, and only the search page needs: the search itself, keyboard shortcuts to
@@ -29,7 +30,7 @@ def _head(app, pagename, templatename, context, doctree) -> None:
     text = _description(doctree, context.get("page_language", "en")) if doctree else ""
     described = f'\n    <meta name="description" content="{escape(text)}" />' if text else ""
     context["metatags"] = f"\n    {META}{described}"
-    searching = pagename == "search"
+    searching = is_search(pagename)
     context["script_files"] = [
         script
         for script in context["script_files"]

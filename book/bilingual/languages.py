@@ -46,6 +46,11 @@ def language_of(docname: str) -> str | None:
     return parts[1] if len(parts) == 3 and parts[0] in FOLDERS and parts[1] in CODES else None
 
 
+def is_search(pagename: str) -> bool:
+    """Whether this is a page that shows what a search has found."""
+    return pagename.rsplit("/", 1)[-1] == "search"
+
+
 def counterpart(docname: str) -> str | None:
     """The same page in the other language."""
     language = language_of(docname)

@@ -75,7 +75,7 @@ def _style_sheet(static: Path, names: list[str], pages: list[str]) -> str:
     """The common styles as one, less what no page can use."""
     loaded = {match for page in pages for match in re.findall(r'<script[^>]* src="[./]*_static/([^"?]+)', page)}
     others = {path.relative_to(static).as_posix() for path in static.rglob("*.css")} - {*names, "basic.css", STYLES}
-    read = sorted(name for name in loaded | others)
+    read = sorted(name for name in loaded | others if (static / name).is_file())  # a page of an earlier build may stay
     mentioned = purge.used(pages, [(static / name).read_text(encoding="utf-8") for name in read])
     rules = []
     for name in names:

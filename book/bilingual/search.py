@@ -1,16 +1,27 @@
 """Search for both languages in one index: English words by their stems, Chinese by characters and their pairs.
 
+Each language has its search page, chapters/LANGUAGE/search.html; the one at the top of the book leads on to it. What
+Sphinx finds is put in order, and shown with the sentence that holds it, by static/search-results.js, from the texts and
+the spellings of terms that are written here (search-LANGUAGE.js): so it works on pages opened from files, too.
+
 Chinese has no spaces, and a dictionary's word boundaries miss terms such as 归一 or 移动平均; pairs of neighbouring
 characters find any word of two or more. The text is split here, the query in the browser (js_splitter_code): both give
 the same words, but single characters of a longer run are indexed without being asked for.
 """
 
+import json
 import re
+from pathlib import Path
 
+from docutils import nodes
 from sphinx.search import languages
 from sphinx.search.en import SearchEnglish
 
+from bilingual import glossary
+from bilingual.languages import CODES, is_search, language_of
+
 _HAN = r"\u3400-\u4dbf\u4e00-\u9fff"
+_NO_TEXT = (nodes.literal_block, nodes.math, nodes.math_block, nodes.raw, nodes.comment, nodes.image, nodes.title)
 _RUNS = re.compile(rf"[{_HAN}]+|[^\W{_HAN}]+")
 
 
@@ -46,4 +57,101 @@ function splitQuery(query) {
 
 def setup(app) -> None:
     languages["en"] = BilingualSearch
-    app.add_js_file("search-language.js", loading_method="defer")
+    app.connect("html-collect-pages", _pages)
+    app.connect("html-page-context", _search_here, priority=700)
+    app.connect("build-finished", _write)
+
+
+def _pages(app):
+    for language in CODES:
+        yield f"chapters/{language}/search", {}, "search.html"
+
+
+def _search_here(app, pagename, templatename, context, doctree) -> None:
+    """Every search field of a page leads to the search page of its language."""
+    language, to = language_of(pagename), context["pathto"]
+    if language is not None:
+        context["pathto"] = lambda name, *more: to(f"chapters/{language}/search" if name == "search" else name, *more)
+    context["is_search"] = is_search(pagename)
+    if context["is_search"] and language is not None:
+        app.add_js_file(f"search-{language}.js", priority=850, loading_method="defer")
+        app.add_js_file("search-results.js", priority=860, loading_method="defer")
+
+
+def _write(app, exception) -> None:
+    """The texts of all sections of a language and the spellings of its terms, as one script."""
+    if exception is not None or app.builder.format != "html":
+        return
+    found = {name: app.env.get_doctree(name) for name in sorted(app.env.found_docs) if language_of(name)}
+    searched = {name: tree for name, tree in found.items() if "nosearch" not in app.env.metadata[name]}
+    for language in CODES:
+        pages = {name: _sections(tree) for name, tree in searched.items() if language_of(name) == language}
+        data = {"language": language, "pages": pages, "terms": _terms(app, language)}
+        text = f"window.bookSearch = {json.dumps(data, ensure_ascii=False, separators=(',', ':'))};\n"
+        (Path(app.outdir) / "_static" / f"search-{language}.js").write_text(text, encoding="utf-8")
+
+
+def _sections(doctree) -> list[list[str]]:
+    """[anchor, heading, text] of each section; the first is the page itself."""
+    found = []
+    for section in doctree.findall(nodes.section):
+        parts = [_text(child) for child in section.children if not isinstance(child, nodes.section)]
+        top = isinstance(section.parent, nodes.document)
+        title = section.next_node(nodes.title).astext()
+        found.append(["" if top else section["ids"][0], title, " ".join(filter(None, parts))])
+    return found
+
+
+def _text(node) -> str:
+    """What a reader reads there as sentences: no code, no formulas as TeX, no outputs."""
+    if isinstance(node, _NO_TEXT) or "cell" in node.get("classes", ()):
+        return ""
+    texts, last = [], None
+    for text in node.findall(nodes.Text):
+        above = list(_above(text, node))
+        if any(isinstance(part, nodes.math) for part in above):
+            texts.append("…")
+        elif not any(isinstance(part, _NO_TEXT) for part in above):
+            block = next((part for part in above if not isinstance(part, nodes.Inline)), node)
+            texts.append(text.astext() if block is last else f" {text.astext()}")
+            last = block
+    return " ".join("".join(texts).split())
+
+
+def _above(text, top):
+    while text is not top:
+        text = text.parent
+        yield text
+
+
+def _terms(app, language: str) -> list[dict]:
+    """All terms of the glossary: how each may be spelled in either language, what it is, where that stands."""
+    rows = glossary.terms(Path(app.srcdir) / "book" / "glossary.tsv")
+    other = next(code for code in CODES if code != language)
+    return [
+        {
+            "own": own,
+            "other": others,
+            "name": row[language],
+            "said": re.sub(r"[`*]", "", row[f"definition_{language}"]),
+            "anchor": glossary.anchor(row),
+        }
+        for row in rows
+        for own, others in _pairs(_spellings(row, language), _spellings(row, other))
+    ]
+
+
+def _pairs(own: list[list[str]], others: list[list[str]]):
+    """Term by term; where a language has one word for the other's two, all of them together."""
+    if len(own) == len(others):
+        return zip(own, others, strict=True)
+    return [(sum(own, []), sum(others, []))]
+
+
+def _spellings(row: dict[str, str], language: str) -> list[list[str]]:
+    """All spellings of each of the terms that a row explains together, as in "moving mean / moving variance"."""
+    names = [re.sub(r" \(.*?\)", "", name) for name in row[language].split(" / ")]
+    short = re.findall(r"\((.*?)\)", row[language])
+    also = [word for word in (row[f"also_{language}"] or "").split("; ") if word]
+    paired = len(names) > 1 and len(also) == len(names)
+    return [[name, *([also[n]] if paired else also), *short] for n, name in enumerate(names)]

@@ -1,6 +1,18 @@
-// Take the reader to the section that is being read, in the other language; and let the print button print.
+// Take the reader to the section that is being read, in the other language, and remember the choice; and let the print
+// button print.
 document.addEventListener("DOMContentLoaded", () => {
   for (const button of document.querySelectorAll("[data-action=print]")) button.addEventListener("click", () => print());
+
+  // what the reader has chosen, for choose-language.js
+  for (const choice of document.querySelectorAll(".language-switch, .landing a")) {
+    choice.addEventListener("click", () => {
+      try {
+        localStorage.setItem("book-language", choice.closest("[lang]").lang);
+      } catch (error) {
+        // a browser that keeps nothing for this page will ask again
+      }
+    });
+  }
 
   const link = document.querySelector(".language-switch");
   if (!link) return;
@@ -24,7 +36,7 @@ document.addEventListener("DOMContentLoaded", () => {
 
   function aim() {
     const there = anchors.get(sectionNamed() || sectionInView());
-    link.setAttribute("href", there ? `${page}#${there}` : page);
+    link.setAttribute("href", page + location.search + (there ? `#${there}` : "")); // a search, a widget's setting
   }
 
   for (const event of ["pointerdown", "focus", "click"]) link.addEventListener(event, aim);

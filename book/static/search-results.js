@@ -1,0 +1,158 @@
+// What a search has found, in the page's language: any spelling of a term finds all others, the best section of each
+// page is shown with the sentence that holds what was asked, and the other language is one click away. The finding is
+// Sphinx's (searchtools.js); pages, terms and their spellings come from search-LANGUAGE.js.
+(() => {
+  const { language, pages, terms } = window.bookSearch;
+  const other = language === "zh" ? "en" : "zh";
+  const han = /[\u3400-\u4dbf\u4e00-\u9fff]/;
+  const said = {
+    en: {
+      searching: "Searching",
+      results: "Search results",
+      found: (n) => (n === 1 ? "1 page found." : `${n} pages found.`),
+      none: "Nothing found. Try another word, or fewer of them.",
+      elsewhere: (n) => (n === 1 ? "1 page in Chinese" : `${n} pages in Chinese`),
+      term: "Glossary",
+      between: " › ",
+    },
+    zh: {
+      searching: "正在搜索",
+      results: "搜索结果",
+      found: (n) => `找到${n}页。`,
+      none: "没有找到。换一个词，或者少用几个词再试。",
+      elsewhere: (n) => `英文版有${n}页`,
+      term: "术语表",
+      between: " › ",
+    },
+  }[language];
+  const make = (tag, text = "", attributes = {}) => Object.assign(document.createElement(tag), { textContent: text }, attributes);
+  const plain = (text) => text.toLowerCase().replace(/[-‐–_\s]+/g, " ").trim();
+
+  // --- the query, and the same with other spellings of the terms in it
+
+  // where a spelling stands in a query: English as whole words, Chinese anywhere
+  function place(query, spelling) {
+    const at = query.indexOf(spelling);
+    const letter = /[\p{L}\p{N}]/u;
+    const inWord = (sign) => sign !== undefined && letter.test(sign) && !han.test(sign);
+    const whole = han.test(spelling) || !(inWord(query[at - 1]) || inWord(query[at + spelling.length]));
+    return at > -1 && whole ? at : -1;
+  }
+  const named = (query) => {
+    const rows = terms.filter((row) => [...row.own, ...row.other].some((word) => plain(word) === query));
+    return rows.length ? rows[0] : null;
+  };
+  function variants(query, to) {
+    const found = new Set([query, query.replace(/is(?=(e[ds]?|ing|ations?)\b)/g, "iz")]); // normalising: normalizing
+    const inside = terms
+      .flatMap((row) => [...row.own, ...row.other].map((word) => [plain(word), row]))
+      .filter(([word]) => place(query, word) > -1)
+      .sort((a, b) => b[0].length - a[0].length);
+    const longest = inside.filter(([word]) => word.length === inside[0][0].length);
+    for (const [word, row] of longest) {
+      for (const spelling of to === language ? row.own : row.other) found.add(query.replace(word, plain(spelling)));
+    }
+    return [...found];
+  }
+
+  // --- pages
+
+  // a word that is in no page, by the longest word of the index that it begins with: normaliz, normalised -> normal
+  function known(word) {
+    const all = [...Object.keys(Search._index.terms), ...Object.keys(Search._index.titleterms)];
+    if (all.some((term) => term.includes(word))) return word;
+    const beginnings = all.filter((term) => term.length > 3 && word.startsWith(term));
+    return beginnings.reduce((longest, term) => (term.length > longest.length ? term : longest), "") || word;
+  }
+  const byTerms = Search.performTermsSearch;
+  Search.performTermsSearch = (words, ...more) => byTerms(new Set([...words].map(known)), ...more);
+
+  // page -> the best score that one of the spellings gives it
+  function scores(spellings, code) {
+    const best = new Map();
+    for (const spelling of spellings) {
+      for (const [page, , , , score] of Search._performSearch(...Search._parseQuery(spelling))) {
+        if (page.split("/")[1] === code) best.set(page, Math.max(score, best.get(page) ?? 0));
+      }
+    }
+    return best;
+  }
+
+  // the section that is most about it: {anchor, title, text, at, length, weight}; `name` is one of the library's, or ""
+  function bestSection(page, spellings, name) {
+    const words = spellings.flatMap((spelling) => splitQuery(spelling)).filter((word) => !stopwords.includes(word));
+    const stems = words.map((word) => (han.test(word) ? word : new Stemmer().stemWord(word)));
+    let best = { anchor: "", title: "", text: pages[page][0][2], at: 0, length: 0, weight: 0 };
+    pages[page].forEach(([anchor, title, text], number) => {
+      const [heading, lower] = [plain(title), text.toLowerCase()];
+      const phrase = spellings.map((spelling) => [lower.indexOf(spelling), spelling.length]).filter(([at]) => at > -1);
+      const parts = stems.map((stem) => [lower.indexOf(stem), stem.length]).filter(([at]) => at > -1);
+      const inTitle = spellings.some((spelling) => place(heading, spelling) > -1);
+      const weight = (name && title === name ? 9 : 0) + (inTitle ? 4 : 0) + (phrase.length ? 3 : 0) + parts.length / (stems.length || 1);
+      if (weight <= best.weight) return;
+      const [at, length] = phrase[0] ?? parts[0] ?? [0, 0];
+      best = { anchor, title: number ? title : "", text, at, length, weight };
+    });
+    return best;
+  }
+
+  function summary({ text, at, length }) {
+    const before = [...text.slice(0, at).matchAll(/[。？！]|[.?!:] /g)].map((end) => end.index + end[0].length);
+    const start = Math.max(before.at(-1) ?? 0, at - (language === "zh" ? 60 : 120));
+    const end = Math.max(start + (language === "zh" ? 120 : 240), at + length);
+    const paragraph = make("p", "", { className: "context" });
+    const rest = /^\p{L}*/u.exec(text.slice(at + length))[0]; // the whole word, not its stem alone
+    const stop = at + length + (han.test(text[at] ?? "") ? 0 : rest.length);
+    paragraph.append((start > 0 && !before.includes(start) ? "…" : "") + text.slice(start, at));
+    if (length) paragraph.append(make("mark", text.slice(at, stop)));
+    paragraph.append(text.slice(length ? stop : at, end).trimEnd() + (end < text.length ? "…" : ""));
+    return paragraph;
+  }
+
+  // --- what is shown
+
+  function glossaryEntry(row) {
+    const item = make("li", "", { className: "search-term" });
+    item.append(make("a", `${said.term}${said.between}${row.name}`, { href: `glossary.html#${row.anchor}` }));
+    item.append(make("p", row.said, { className: "context" }));
+    return item;
+  }
+  function resultOf(page, section) {
+    const root = document.documentElement.dataset.content_root;
+    const item = make("li");
+    const title = pages[page][0][1] + (section.title ? said.between + section.title : "");
+    item.append(make("a", title, { href: `${root}${page}.html${section.anchor ? `#${section.anchor}` : ""}` }));
+    item.append(summary(section));
+    return item;
+  }
+
+  Search.query = (asked) => {
+    const query = plain(asked);
+    const spellings = variants(query, language);
+    const name = /\w[._]\w/.test(asked) ? asked.trim().split(".").at(-1) : "";
+    const term = named(query);
+    const found = [...scores(spellings, language)]
+      .filter(([page]) => page in pages && !(term && page.endsWith("/glossary")))
+      .map(([page, score]) => ({ page, score, section: bestSection(page, spellings, name) }))
+      .map((one) => ({ ...one, rank: 100 * Math.floor(one.section.weight) - (one.page.startsWith("api/") ? 150 : 0) + one.score }))
+      .sort((a, b) => b.rank - a.rank || a.page.localeCompare(b.page));
+    Search.stopPulse();
+    Search.title.textContent = said.results;
+    Search.status.setAttribute("role", "status");
+    Search.status.textContent = found.length ? said.found(found.length) : said.none;
+    if (term && document.querySelector(".bd-sidebar-primary a[href$='glossary.html']")) Search.output.append(glossaryEntry(term));
+    Search.output.append(...found.map(({ page, section }) => resultOf(page, section)));
+    const elsewhere = scores(variants(query, other), other).size;
+    if (elsewhere) {
+      const link = make("a", said.elsewhere(elsewhere), { href: `../${other}/search.html${location.search}` });
+      Search.status.append(" ", link);
+    }
+  };
+  Object.assign(Documentation.TRANSLATIONS, { Searching: said.searching });
+
+  // the query stays in the field, for the next one
+  document.addEventListener("DOMContentLoaded", () => {
+    const field = document.querySelector(".bd-search-container input[type=search]");
+    if (field) field.value = new URLSearchParams(location.search).get("q") ?? "";
+  });
+})();
