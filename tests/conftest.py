@@ -6,7 +6,7 @@ from pathlib import Path
 os.environ.setdefault("MPLBACKEND", "Agg")
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # the cores are shared; tests are small
 
-pytest_plugins = ("browser_fixtures",)
+pytest_plugins = ("browser_fixtures", "screenshots")
 
 
 def pytest_terminal_summary(terminalreporter):
