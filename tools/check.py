@@ -15,6 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PY = sys.executable
 BROWSER = [
     "tests/test_browser.py",
+    "tests/test_book_figures.py",
     "tests/test_widget_browser.py",
     "tests/test_book_mathematics.py",
     "tests/test_book_lean.py",

@@ -1,12 +1,15 @@
 """Figures, each drawn from a table."""
 
 import pandas as pd
-from matplotlib.figure import Figure
+from matplotlib.axes import Axes
+from matplotlib.ticker import NullLocator
 
-from bnlib.drawing import BLUE, GREEN, ORANGE, Drawing, draw, styled
+from bnlib.drawing import BLUE, GREEN, INK, ORANGE, Data, Drawing, draw, end_margin, label_ends, panels, styled
 from bnlib.language import message
 
 GUESSING = 0.1  # the accuracy of a guess among ten classes
+_STATISTICS = {"moving": ORANGE, "recalibrated": BLUE, "batch": GREEN}  # drawn in this order
+_NORMS = {"batch": (BLUE, 5), "none": (ORANGE, -12)}  # and how far from its highest point an arm is named
 
 
 def moving_against_recalibrated(table: pd.DataFrame) -> Drawing:
@@ -15,29 +18,64 @@ def moving_against_recalibrated(table: pd.DataFrame) -> Drawing:
     Args:
         table: of the experiment moving_statistics; thin lines are seeds, thick ones their median.
     """
+    by_seed = {name: table.pivot(index="epoch", columns="seed", values=name) for name in _STATISTICS}
+    medians = {name: runs.median(axis=1) for name, runs in by_seed.items()}
+    names = {name: message(f"figure.short_{name}") for name in _STATISTICS}
     with styled():
-        figure = Figure(figsize=(7, 4), layout=None)
-        axes = figure.add_axes((0.1, 0.15, 0.87, 0.8))
-        for column, colour, style in (
-            ("recalibrated", BLUE, "-"),
-            ("batch", GREEN, ":"),
-            ("moving", ORANGE, "--"),
-        ):
-            by_seed = table.pivot(index="epoch", columns="seed", values=column)
-            axes.plot(by_seed.index, by_seed.to_numpy(), color=colour, linestyle=style, linewidth=0.8, alpha=0.45)
-            axes.plot(
-                by_seed.index,
-                by_seed.median(axis=1),
-                color=colour,
-                linestyle=style,
-                linewidth=2.5,
-                label=message(f"figure.{column}"),
-            )
-        axes.set_xlabel(message("figure.epoch"))
-        axes.set_ylabel(message("figure.test_accuracy"))
+        up = message("figure.test_accuracy")
+        figure, (axes,) = panels([(message("figure.epoch"), up)], right=end_margin(list(names.values())))
+        for name, look in _STATISTICS.items():
+            axes.plot(by_seed[name].index, by_seed[name].to_numpy(), **look.thin())
+        for name, look in _STATISTICS.items():
+            axes.plot(medians[name].index, medians[name], **look.line())
         axes.set_xticks(sorted(table["epoch"].unique()))
-        axes.legend(loc="lower right", frameon=False)
-        return draw(figure, message("figure.moving_against_recalibrated"))
+        last = table["epoch"].max()
+        ends = [(look, names[name], last, medians[name][last]) for name, look in _STATISTICS.items()]
+        label_ends(axes, ends)
+        return draw(
+            figure,
+            title=message("figure.title_moving_against_recalibrated"),
+            description=message("figure.moving_against_recalibrated", **_seen_by_epoch(table, by_seed)),
+            data=_by_epoch(by_seed),
+        )
+
+
+def _seen_by_epoch(table: pd.DataFrame, by_seed: dict[str, pd.DataFrame]) -> dict[str, float]:
+    """What one sees: where the medians begin and end, how far apart the lines are, how often the lowest one falls."""
+    gap = table["recalibrated"] - table["moving"]
+    steps = by_seed["moving"].diff().iloc[1:]
+    seen = {"epochs": table["epoch"].max(), "runs": table["seed"].nunique(), "points": len(table)}
+    for name in ("recalibrated", "moving"):
+        median = by_seed[name].median(axis=1)
+        seen |= {f"{name}_first": median.iloc[0], f"{name}_last": median.iloc[-1]}
+    return seen | {
+        "apart": (table["batch"] - table["recalibrated"]).abs().max(),
+        "below": int((gap > 0).sum()),
+        "gap": gap.max(),
+        "falls": int((steps < 0).sum().sum()),
+        "steps": steps.size,
+    }
+
+
+def _by_epoch(by_seed: dict[str, pd.DataFrame]) -> Data:
+    """Of each kind of statistics the median, the lowest and the highest run."""
+    found = {}
+    for name in by_seed:
+        runs = by_seed[name]
+        for kind, column in (
+            ("median", runs.median(axis=1)),
+            ("lowest", runs.min(axis=1)),
+            ("highest", runs.max(axis=1)),
+        ):
+            found[message("figure.column", what=message(f"figure.short_{name}"), kind=message(f"figure.{kind}"))] = (
+                column
+            )
+    rows = zip(by_seed["moving"].index, *found.values(), strict=True)
+    return Data(
+        (message("figure.epoch"), *found),
+        tuple((str(epoch), *(f"{value:.4f}" for value in values)) for epoch, *values in rows),
+        message("figure.every_run", name="moving_statistics"),
+    )
 
 
 def learning_rate_frontier(table: pd.DataFrame) -> Drawing:
@@ -48,32 +86,69 @@ def learning_rate_frontier(table: pd.DataFrame) -> Drawing:
             to the highest. A run that diverged counts as guessing: accuracy 0.1.
     """
     last = table.sort_values("epoch").groupby(["norm", "lr", "seed"], as_index=False).last()
-    last.loc[last["diverged_step"].notna(), ["train_accuracy", "test_accuracy"]] = GUESSING
+    diverged = last["diverged_step"].notna()
+    last.loc[diverged, ["train_accuracy", "test_accuracy"]] = GUESSING
+    columns = ("train_accuracy", "test_accuracy")
     with styled():
-        figure = Figure(figsize=(8, 3.6), layout=None)
-        left, right = figure.add_axes((0.08, 0.15, 0.4, 0.74)), figure.add_axes((0.57, 0.15, 0.4, 0.74))
-        for axes, column in ((left, "train_accuracy"), (right, "test_accuracy")):
-            for norm, colour, form in (("batch", BLUE, "-o"), ("none", ORANGE, "--s")):
-                found = last[last["norm"] == norm].groupby("lr")[column].agg(["mean", "min", "max"])
-                reach = [found["mean"] - found["min"], found["max"] - found["mean"]]
-                reach = [length.clip(lower=0) for length in reach]  # the mean of equal numbers may round past them
-                label = message(f"figure.norm_{norm}")
-                axes.errorbar(found.index, found["mean"], reach, fmt=form, color=colour, capsize=3, label=label)
-            axes.axhline(GUESSING, color="black", linestyle=":", linewidth=1, label=message("figure.guessing"))
-            axes.set_xscale("log")
-            axes.set_ylim(0, 1)
-            axes.set_xlabel(message("figure.learning_rate"))
-            axes.set_ylabel(message(f"figure.{column}"))
-        left.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, frameon=False, borderaxespad=0)
-        return draw(figure, message("figure.learning_rate_frontier", **_seen(last)))
+        across = message("figure.learning_rate")
+        figure, found = panels([(across, message(f"figure.{column}")) for column in columns])
+        for axes, column in zip(found, columns, strict=True):
+            _over_rates(axes, last, column)
+        return draw(
+            figure,
+            title=message("figure.title_learning_rate_frontier"),
+            description=message("figure.learning_rate_frontier", **_seen_by_rate(last)),
+            data=_by_rate(last.assign(diverged=diverged)),
+        )
 
 
-def _seen(last: pd.DataFrame) -> dict[str, float]:
-    """For each arm, what one sees in the left panel: its highest mean, where, and from where to where it learned."""
+def _over_rates(axes: Axes, last: pd.DataFrame, column: str) -> None:
+    """One panel: the means with their reach over the learning rates, each arm named at its highest point."""
+    rates = sorted(last["lr"].unique())
+    axes.set_xscale("log")
+    axes.set_xticks(rates, labels=[f"{rate:g}" for rate in rates])
+    axes.xaxis.set_minor_locator(NullLocator())
+    axes.set_ylim(0, 1)
+    axes.axhline(GUESSING, **INK.line())
+    for norm, (look, up) in _NORMS.items():
+        arm = last[last["norm"] == norm].groupby("lr")[column].agg(["mean", "min", "max"])
+        axes.vlines(arm.index, arm["min"], arm["max"], color=look.colour, linewidth=1.5)
+        axes.plot(arm.index, arm["mean"], **look.line())
+        best, side = arm["mean"].idxmax(), "bottom" if up > 0 else "top"
+        place = best, arm["max" if up > 0 else "min"][best]
+        named = {"xytext": (0, up), "textcoords": "offset points", "ha": "center", "va": side}
+        axes.annotate(message(f"figure.norm_{norm}"), place, **named)
+    middle = rates[(len(rates) - 1) // 2]  # below the curves
+    axes.annotate(
+        message("figure.guessing"), (middle, GUESSING), xytext=(0, 6), textcoords="offset points", ha="center"
+    )
+
+
+def _seen_by_rate(last: pd.DataFrame) -> dict[str, float]:
+    """For each arm what one sees: its highest means and where; in training also from where to where it learned."""
     seen = {}
-    for norm, accuracy in last.groupby(["norm", "lr"])["train_accuracy"].mean().groupby(level="norm"):
-        accuracy = accuracy.droplevel("norm")
-        learned = accuracy.index[accuracy >= min(2 * GUESSING, accuracy.max())]
-        seen |= {f"{norm}_best": accuracy.max(), f"{norm}_at": accuracy.idxmax()}
+    means = last.groupby(["norm", "lr"])[["train_accuracy", "test_accuracy"]].mean()
+    for norm in _NORMS:
+        train, test = means.loc[norm, "train_accuracy"], means.loc[norm, "test_accuracy"]
+        learned = train.index[train >= min(2 * GUESSING, train.max())]
+        seen |= {f"{norm}_best": train.max(), f"{norm}_at": train.idxmax()}
         seen |= {f"{norm}_low": learned.min(), f"{norm}_high": learned.max()}
+        seen |= {f"{norm}_test": test.max(), f"{norm}_test_at": test.idxmax()}
     return seen
+
+
+def _by_rate(last: pd.DataFrame) -> Data:
+    """Of each arm and learning rate the mean, the lowest and the highest accuracy, and how many runs diverged."""
+    columns = [message("figure.learning_rate"), message("figure.normalization")]
+    for column in ("train_accuracy", "test_accuracy"):
+        kinds = [message(f"figure.{kind}") for kind in ("mean", "lowest", "highest")]
+        columns += [message("figure.column", what=message(f"figure.{column}"), kind=kind) for kind in kinds]
+    rows = []
+    for (rate, norm), runs in last.groupby(["lr", "norm"]):
+        found = [
+            runs[name].agg(kind) for name in ("train_accuracy", "test_accuracy") for kind in ("mean", "min", "max")
+        ]
+        diverged = f"{runs['diverged'].sum()}/{len(runs)}"
+        rows.append((f"{rate:g}", message(f"figure.norm_{norm}"), *(f"{value:.4f}" for value in found), diverged))
+    columns.append(message("figure.diverged"))
+    return Data(tuple(columns), tuple(rows), message("figure.every_run", name="learning_rate_frontier"))

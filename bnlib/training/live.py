@@ -1,8 +1,8 @@
 """The learning curve of a run, drawn in a notebook while it grows.
 
-Two outputs do it. In the first the curve grows, replaced in place, so that nothing flickers; at the end the finished
-figure takes the second, and the first is emptied. A notebook then holds one figure, in a message of its own, which
-tools that run notebooks again and compare outputs (nbval) see whole: what replaces an output they don't see.
+Two kinds of outputs do it. In the first the curve grows, replaced in place, so that nothing flickers; at the end the
+finished figure follows with its data, and the first is emptied. A notebook then holds one figure, in messages of its
+own, which tools that run notebooks again and compare outputs (nbval) see whole: what replaces an output they don't see.
 """
 
 from collections.abc import Callable, Sequence
@@ -48,7 +48,7 @@ class Live:
         if self.growing is not None:
             from IPython.display import display
 
-            display(self._drawing())
+            display(self._drawing())  # with its data
             self.growing.update(_EMPTY, raw=True)
 
     def draw(self, rows: Sequence[EpochRow]) -> None:
@@ -61,7 +61,7 @@ class Live:
             from IPython.display import display
 
             self.growing = display(_EMPTY, raw=True, display_id=True)
-        self.growing.update(self._drawing())
+        self.growing.update(self._drawing().picture(), raw=True)
         self.due = start + (1 + PATIENCE) * (monotonic() - start)
 
     def _drawing(self) -> "Drawing":

@@ -2,9 +2,9 @@
 
 Each module is one idea and connects its own events: theme strings, what surrounds a page, the switch to its
 counterpart, search in both languages, mathematics from local files, launch buttons, downloads, widgets without a
-kernel; then the pages that are made from lists and from the library's source: glossary, references, the library; then
-what stands beside the pages: a page for addresses that lead nowhere, single pages on paper, the whole book as one
-archive; last, a light head and one small style sheet.
+kernel, figures; then the pages that are made from lists and from the library's source: glossary, references, the
+library; then what stands beside the pages: a page for addresses that lead nowhere, single pages on paper, the whole
+book as one archive; last, a light head and one small style sheet.
 """
 
 import hashlib
@@ -16,6 +16,7 @@ from bilingual import (
     cross_links,
     downloads,
     equations,
+    figures,
     glossary,
     head,
     launch,
@@ -38,7 +39,7 @@ from bilingual import (
 def setup(app):
     app.add_config_value("bilingual_digest", "", "env")
     app.connect("config-inited", _notice_changes)
-    for module in (translations, pages, switch, search, mathematics, equations, launch, downloads, widgets):
+    for module in (translations, pages, switch, search, mathematics, equations, launch, downloads, widgets, figures):
         module.setup(app)
     for module in (cross_links, book_sections, reference, glossary, references, symbols):
         module.setup(app)
