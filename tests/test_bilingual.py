@@ -41,6 +41,8 @@ def small_book(tmp_path_factory):
     """One page in each language, with the course's own extension and configuration; the address is known."""
     book = tmp_path_factory.mktemp("book")
     shutil.copytree(ROOT / "book", book / "book", ignore=shutil.ignore_patterns("__pycache__"))
+    library = '[library]\npackage = "bnlib"\ndistribution = "bn-course"\n[library.pages]\n'
+    (book / "book" / "book.toml").write_text(library, encoding="utf-8")
     for language in LANGUAGES:
         (book / "chapters" / language).mkdir(parents=True)
         for page in ("colab.md", "local.md"):
