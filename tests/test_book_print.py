@@ -188,8 +188,9 @@ def test_a_widget_is_a_still_picture_and_nothing_waits_for_a_click(document):
 
 def test_cells_and_equations_are_all_there(document):
     _, soup, pages = document
-    for selector in ("div.math", ".cell_output", "table", "figure", "img"):
+    for selector in ("div.math", ".cell_output", "table:not(.screen-only *)", "figure", "figure svg", "img"):
         assert len(soup.select(selector)) == sum(len(page.select(selector)) for page in pages), selector
+    assert not soup.select("figure details")  # a figure's data stay on the screen
     dropped = sum(len(page.select(".cell")) for page in pages) - len(soup.select(".cell"))
     assert 0 < dropped < len(pages)  # the first cell, the same in every notebook, is printed once
 
