@@ -18,6 +18,7 @@ BROWSER = [
     "tests/test_book_figures.py",
     "tests/test_widget_browser.py",
     "tests/test_book_mathematics.py",
+    "tests/test_book_formulas.py",
     "tests/test_book_lean.py",
     "tests/test_screenshots.py",
     "tests/test_book_search.py",

@@ -67,6 +67,9 @@ document.addEventListener("DOMContentLoaded", () => {
     element.classList.add("symbol-shown");
     tip.replaceChildren(...parts);
     tip.hidden = false;
+    tip.style.fontSize = "";
+    const wide = tip.scrollWidth / tip.clientWidth;
+    if (wide > 1) tip.style.fontSize = `${0.93 / wide}rem`; // an equation wider than a phone
     const place = element.getBoundingClientRect();
     const room = document.documentElement.clientWidth - tip.offsetWidth - 8;
     const line = (element.closest("div.math") || element).getBoundingClientRect(); // an equation stays in sight whole
