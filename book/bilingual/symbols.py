@@ -168,7 +168,7 @@ def _raw(markup_: str) -> nodes.raw:
 
 
 def _list_of_page(app, doctree, docname) -> None:
-    """At the end of a page, folded away: the symbols in its formulas."""
+    """At the end of a page, folded away: the symbols in its formulas. Paper has all of them in the glossary."""
     formulas = [node for node in doctree.findall() if isinstance(node, (nodes.math, nodes.math_block))]
     used = {symbol.name for node in formulas for symbol in _in_formula(docname, node)}
     top = doctree.next_node(nodes.section)
@@ -181,7 +181,7 @@ def _list_of_page(app, doctree, docname) -> None:
         f"</button> {said['hint']}</p>"
     )
     summary = f"<summary><h2>{said['title']}</h2></summary>"
-    top += _raw(f'<details class="symbols-of-page" id="symbols">{summary}{keys}{listed}</details>')
+    top += _raw(f'<details class="symbols-of-page screen-only" id="symbols">{summary}{keys}{listed}</details>')
 
 
 class CourseSymbols(SphinxDirective):
