@@ -6,13 +6,14 @@ import subprocess
 import sys
 import threading
 from contextlib import contextmanager
-from functools import partial
+from functools import cache, partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import urlsplit
 
 import pytest
 import yaml
+from bs4 import BeautifulSoup
 
 ROOT = Path(__file__).resolve().parent.parent
 LANGUAGES = {"en": "en", "zh": "zh-CN"}  # folder below chapters/ -> html lang
@@ -62,6 +63,18 @@ def built_book() -> Path:
         shutil.rmtree(ROOT / "_build" / ".doctrees", ignore_errors=True)  # or the next build would not warn again
         pytest.fail(f"{' '.join(command)} failed:\n{built.stdout[-3000:]}\n{built.stderr[-3000:]}", pytrace=False)
     return ROOT / "_build" / "html"
+
+
+@cache
+def parsed(path: Path) -> BeautifulSoup:
+    """A built page."""
+    return BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
+
+
+@pytest.fixture
+def read(built_book):
+    """read(page): a built page by its name below the book, without an ending."""
+    return lambda page: parsed(built_book / f"{page}.html")
 
 
 class _Quiet(SimpleHTTPRequestHandler):

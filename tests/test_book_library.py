@@ -6,13 +6,10 @@ import os
 import re
 import subprocess
 import sys
-from functools import cache
 from importlib import import_module
-from pathlib import Path
 
 import pytest
 from browser_fixtures import LANGUAGES, ROOT
-from bs4 import BeautifulSoup
 
 sys.path.insert(0, str(ROOT / "book"))
 from bilingual.reference import docstrings, signatures  # noqa: E402
@@ -27,16 +24,6 @@ PAGES = settings(ROOT).library.pages
 MODULES = [module for modules in PAGES.values() for module in modules]
 INDEX = Index(Library(ROOT, "bnlib"), PAGES)
 NAMES = sorted(INDEX.said)
-
-
-@cache
-def parsed(path: Path) -> BeautifulSoup:
-    return BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
-
-
-@pytest.fixture
-def read(built_book):
-    return lambda page: parsed(built_book / f"{page}.html")
 
 
 def said(tag) -> str:

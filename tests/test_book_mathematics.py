@@ -4,12 +4,10 @@ import csv
 import json
 import re
 import sys
-from functools import cache
 from io import BytesIO
-from pathlib import Path
 
 import pytest
-from browser_fixtures import LANGUAGES, ROOT, chapters
+from browser_fixtures import LANGUAGES, ROOT, chapters, parsed
 from bs4 import BeautifulSoup
 from fontTools.ttLib import TTFont
 from markdown_it import MarkdownIt
@@ -23,16 +21,6 @@ from make_math_font import characters  # noqa: E402
 PAGES = [f"chapters/{language}/{name}" for language in LANGUAGES for name in chapters()]
 DERIVED = "chapters/{}/02_formulas"  # the chapter with the displayed equations
 HAN = re.compile("[\u4e00-\u9fff]")
-
-
-@cache
-def parsed(path: Path) -> BeautifulSoup:
-    return BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
-
-
-@pytest.fixture
-def read(built_book):
-    return lambda page: parsed(built_book / f"{page}.html")
 
 
 def written(page: str) -> list[str]:

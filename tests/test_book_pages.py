@@ -4,28 +4,15 @@ import csv
 import json
 import re
 import tomllib
-from functools import cache
-from pathlib import Path
 from urllib.parse import unquote
 
 import pytest
-from browser_fixtures import LANGUAGES, ROOT, chapters
-from bs4 import BeautifulSoup
+from browser_fixtures import LANGUAGES, ROOT, chapters, parsed
 
 HAN = re.compile(r"[\u4e00-\u9fff]")
 with (ROOT / "book" / "glossary.tsv").open(encoding="utf-8", newline="") as file:
     TERMS = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
 REFERENCES = tomllib.loads((ROOT / "book" / "references.toml").read_text(encoding="utf-8"))
-
-
-@cache
-def parsed(path: Path) -> BeautifulSoup:
-    return BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser")
-
-
-@pytest.fixture
-def read(built_book):
-    return lambda page: parsed(built_book / f"{page}.html")
 
 
 def notebook_text(language: str) -> str:
