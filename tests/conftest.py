@@ -1,7 +1,10 @@
 """What all tests share: no display, one thread each, and skips that are told, not hidden."""
 
 import os
+import signal
 from pathlib import Path
+
+import pytest
 
 os.environ.setdefault("MPLBACKEND", "Agg")
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # the cores are shared; tests are small
@@ -17,3 +20,11 @@ def pytest_terminal_summary(terminalreporter):
     if lines and "BNLIB_SKIPPED" in os.environ:
         with Path(os.environ["BNLIB_SKIPPED"]).open("a", encoding="utf-8") as file:
             file.writelines(line + "\n" for line in lines)
+
+
+@pytest.fixture
+def keyboard():
+    """Ctrl-C as in a terminal; a shell starts what runs in the background with Ctrl-C ignored."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)

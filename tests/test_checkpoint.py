@@ -52,7 +52,8 @@ def test_killed_again_and_again_it_ends_with_the_same_bits(norm, tmp_path):
     """kill -9 in the first epoch, between two epochs, in a tail batch, and while a checkpoint is being written."""
     whole, broken = tmp_path / "whole.pt", tmp_path / "broken.pt"
     with start(whole, norm) as process:
-        assert process.communicate(timeout=120) and process.returncode == 0
+        lines = process.communicate(timeout=120)[0].splitlines()
+        assert process.returncode == 0 and lines[-1] == "epoch 9"
     for last_words in ("step 2", "epoch 3", "step 6"):
         with start(broken, norm) as process:
             for line in process.stdout:
@@ -63,7 +64,9 @@ def test_killed_again_and_again_it_ends_with_the_same_bits(norm, tmp_path):
     with start(broken, norm) as process:
         out, _ = process.communicate(timeout=120)
     assert process.returncode == 0
-    assert out.splitlines()[0] in ("step 6", "step 7") and out.splitlines()[-1] == "epoch 9"
+    resumed = out.splitlines()
+    assert resumed == lines[-len(resumed) :]  # no step is lost, none is done twice
+    assert len(resumed) <= 6  # from step 6, where it was killed, or a little later on a busy machine
     assert_same(result(whole), result(broken))
 
 
@@ -92,14 +95,6 @@ def test_fewer_epochs_than_are_done_are_refused(data, tmp_path):
     train(lenet(), data, TrainConfig(epochs=2), device="cpu", checkpoint=path)
     with pytest.raises(ValueError, match="in epoch 2 already, and 1 were asked for; ask for at least 2"):
         train(lenet(), data, TrainConfig(epochs=1), device="cpu", checkpoint=path, resume=True)
-
-
-@pytest.fixture
-def keyboard():
-    """Ctrl-C as in a terminal; a shell starts what runs in the background with Ctrl-C ignored."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
 
 
 def test_ctrl_c_waits_for_the_step_saves_and_returns_what_there_is(data, tmp_path, keyboard):

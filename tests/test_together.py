@@ -121,7 +121,7 @@ def test_the_callers_random_numbers_go_on_between_the_runs_and_after_them(data):
     assert torch.equal(before, torch.get_rng_state())
 
 
-def test_ctrl_c_in_a_step_reaches_the_caller_and_ends_all_runs(data):
+def test_ctrl_c_in_a_step_reaches_the_caller_and_ends_all_runs(data, keyboard):
     before, told = torch.get_rng_state(), []
 
     def interrupt(plan, number):
