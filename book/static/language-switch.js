@@ -28,10 +28,10 @@ document.addEventListener("DOMContentLoaded", () => {
     return seen ? section.id : null;
   }
 
-  // else the last one that begins in the upper third of the window or above it
+  // else the last one, section, term or equation, that begins in the upper third of the window or above it
   function sectionInView() {
     const begun = [...anchors.keys()].filter((id) => document.getElementById(id) && top(id) < window.innerHeight / 3);
-    return window.scrollY > 0 ? begun.at(-1) : undefined;
+    return window.scrollY > 0 ? begun.sort((a, b) => top(a) - top(b)).at(-1) : undefined;
   }
 
   function aim() {
