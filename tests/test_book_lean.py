@@ -142,7 +142,7 @@ def test_the_policy_refuses_a_script_in_a_page(served_book, chromium):
 
 @pytest.mark.parametrize("name", EVERY)
 def test_a_page_is_valid_and_holds_no_script(built_book, name):
-    text = (built_book / name).read_text(encoding="utf-8")
+    text = (built_book / name.partition("?")[0]).read_text(encoding="utf-8")
     parser = html5lib.HTMLParser()
     parser.parse(text)
     assert [(where, what) for where, what, _ in parser.errors] == []

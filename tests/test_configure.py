@@ -24,6 +24,7 @@ CITED = {
     "tensorflow/tensorflow",
     "eladhoffer/bigBatch",
     "pytorch/pytorch",
+    "stipub/stixfonts",
 }
 LEFT_OUT = {".git", ".venv", "_build", "__pycache__", ".hypothesis", ".pytest_cache", ".ruff_cache", ".jupyter_cache"}
 NAMED = re.compile(
