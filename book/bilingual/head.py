@@ -4,13 +4,14 @@ from html import escape
 
 from docutils import nodes
 
-from bilingual.languages import is_search
+from bilingual.languages import DEFAULT, is_search
 from bilingual.policy import META
 
 # What the theme and Sphinx load on every page, and only the search page needs: the search itself, keyboard shortcuts to
 # it, marks for found words (the theme never shows them), and options that nothing here reads.
 _SEARCH = {"_static/doctools.js", "_static/sphinx_highlight.js"}
 _OPTIONS = "DOCUMENTATION_OPTIONS."
+_SEARCHED = {"en": "Search all pages of this book.", "zh": "在全书里搜索。"}
 _LONGEST = {"en": 160, "zh": 80}
 
 
@@ -27,10 +28,10 @@ def _theme_options(app, config) -> None:
 
 def _head(app, pagename, templatename, context, doctree) -> None:
     context["default_mode"] = "light"  # without scripts; theme-mode.js sets what the reader prefers
-    text = _description(doctree, context.get("page_language", "en")) if doctree else ""
+    language, searching = context.get("page_language", DEFAULT), is_search(pagename)
+    text = _SEARCHED[language] if searching else _description(doctree, language) if doctree else ""
     described = f'\n    <meta name="description" content="{escape(text)}" />' if text else ""
     context["metatags"] = f"\n    {META}{described}"
-    searching = is_search(pagename)
     context["script_files"] = [
         script
         for script in context["script_files"]
