@@ -253,6 +253,11 @@ def test_without_a_compiler_a_run_is_eager_and_says_so(path):
     assert one_sentence(err) and "C++ compiler" in err and err.endswith("The steps run eagerly instead.\n")
 
 
+def test_lab_refuses_a_name_and_all(run):
+    status, out, err = run("lab", "moving_statistics", "--all")
+    assert (status, out) == (2, "") and "moving_statistics" in err and "--all" in err
+
+
 def test_lab_without_a_name_lists_the_experiments(run):
     assert run("lab") == (0, f"experiments: {', '.join(bnlib.lab.EXPERIMENTS)}\n", "")
 

@@ -10,6 +10,7 @@ import torch
 import bnlib
 from bnlib import lab
 from bnlib.lab import figures, moving_statistics, training_speed
+from bnlib.lab.parts import measure_here
 
 
 @pytest.fixture(scope="module")
@@ -27,7 +28,7 @@ def data():
 @pytest.fixture(scope="module")
 def table(data):
     config = moving_statistics.Config(seeds=(0, 1), epochs=2, batch_size=128)
-    return moving_statistics.measure(data, config)
+    return measure_here(moving_statistics, data, config)
 
 
 def test_moving_statistics_has_a_row_per_seed_and_epoch(table):
@@ -46,6 +47,7 @@ def test_measuring_does_not_change_the_run(data, table):
 
 def test_training_speed_compares_the_same_training(tmp_path, monkeypatch):
     """Three contenders, each in a process of its own; accuracies are compared on the real data in the record."""
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(training_speed, "QUICK", replace(training_speed.QUICK, epochs=2))
     table = pd.read_csv(lab.run("training_speed", quick=True, subset=True, folder=tmp_path))
     assert list(table["contender"]) == list(training_speed.QUICK.contenders)
@@ -57,7 +59,7 @@ def test_training_speed_compares_the_same_training(tmp_path, monkeypatch):
 def test_a_contender_that_fails_says_why(data):
     config = replace(training_speed.QUICK, contenders=("bnlib",), batch_size=-1)
     with pytest.raises(RuntimeError, match=r"(?s)^bnlib ended with status 1:.*batch_size"):
-        training_speed.measure(data, config)
+        training_speed.measure({"round": 0, "contender": "bnlib"}, data, config)
 
 
 def test_the_recorded_contenders_learned_alike():
@@ -81,18 +83,20 @@ def test_every_experiment_is_recorded_with_provenance(name):
 
 
 def test_run_writes_the_table_and_its_provenance(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setattr(moving_statistics, "QUICK", moving_statistics.Config(seeds=(3,), epochs=1, batch_size=500))
     path = lab.run("moving_statistics", quick=True, subset=True, folder=tmp_path)
     assert pd.read_csv(path)["seed"].to_list() == [3]
     facts = json.loads(path.with_suffix(".json").read_text())
     assert facts["data"] == "fashion-mnist-subset" and facts["config"]["batch_size"] == 500
-    assert {p.name for p in tmp_path.iterdir()} == {"moving_statistics.csv", "moving_statistics.json"}
+    assert {p.name for p in tmp_path.iterdir()} == {"moving_statistics.csv", "moving_statistics.json", "lab_results"}
+    assert list((tmp_path / "lab_results" / "parts").iterdir()) == []
 
 
 def test_unknown_experiment():
     with pytest.raises(
         ValueError,
-        match="no experiment 'warp'; expected one of: learning_rate_frontier, moving_statistics, training_speed",
+        match=f"no experiment 'warp'; expected one of: {', '.join(lab.EXPERIMENTS)}",
     ):
         lab.load("warp")
 

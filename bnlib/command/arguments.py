@@ -90,8 +90,10 @@ def _export(export: argparse.ArgumentParser) -> None:
 
 def _lab(lab: argparse.ArgumentParser) -> None:
     lab.add_argument("name", metavar="NAME", nargs="?", help=message("command.help_name"))
+    lab.add_argument("--all", action="store_true", help=message("command.help_all"))
     lab.add_argument("--quick", action="store_true", help=message("command.help_quick"))
     lab.add_argument("--subset", action="store_true", help=message("command.help_subset"))
+    lab.add_argument("--workers", metavar="N", type=whole, help=message("command.help_workers"))
 
 
 def _option(to: argparse.ArgumentParser, name: str, metavar: str, kind: Callable, default: object) -> None:

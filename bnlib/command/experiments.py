@@ -13,10 +13,19 @@ def data(args: argparse.Namespace) -> None:
 
 
 def lab(args: argparse.Namespace) -> None:
-    """Repeat an experiment, or list them."""
+    """Repeat an experiment, or all of them, or list them.
+
+    Raises:
+        ValueError: a name and --all.
+    """
     from bnlib import lab
 
-    if args.name is None:
+    if args.all and args.name is not None:
+        raise ValueError(message("command.name_and_all", name=args.name))
+    names = list(lab.EXPERIMENTS) if args.all else [args.name]
+    if names == [None]:
         print(message("command.experiments", names=", ".join(lab.EXPERIMENTS)))
-    else:
-        print(message("command.written", path=lab.run(args.name, quick=args.quick, subset=args.subset)))
+        return
+    for name in names:
+        path = lab.run(name, quick=args.quick, subset=args.subset, workers=args.workers)
+        print(message("command.written", path=path))

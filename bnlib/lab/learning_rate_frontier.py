@@ -6,9 +6,11 @@ rate and in whether the layers are there.
 
 from dataclasses import dataclass
 
-import pandas as pd
+import torch
 
-from bnlib.training import FashionMNIST, sweep
+from bnlib.lab.fitting import fit
+from bnlib.lab.parts import Part, Rows, grid
+from bnlib.training import FashionMNIST, LeNet, TrainConfig
 
 
 @dataclass(frozen=True)
@@ -26,14 +28,20 @@ FULL = Config()
 QUICK = Config(lrs=(0.1, 1.0, 10.0), seeds=(0,), epochs=2)
 
 
-def measure(data: FashionMNIST, config: Config) -> pd.DataFrame:
-    """Train a LeNet for every combination.
+def parts(config: Config) -> list[Part]:
+    """A run for every normalization, learning rate and seed."""
+    return grid(norm=config.norms, lr=config.lrs, seed=config.seeds)
+
+
+def measure(part: Part, data: FashionMNIST, config: Config) -> Rows:
+    """Train one LeNet.
 
     Returns:
-        One row per run and epoch: norm, lr, seed, epoch, loss, train_accuracy, test_accuracy, diverged_step (over the
-        whole run; missing where the run didn't diverge) and path, how the steps were run.
+        A row per epoch: epoch, loss, train_accuracy, test_accuracy, diverged_step (over the whole run; missing where
+        the run didn't diverge; a run that did keeps its finished epochs, or has one row without numbers) and path,
+        how the steps were run.
     """
-    values = {"norm": config.norms, "lr": config.lrs, "seed": config.seeds}
-    table = sweep({**values, "epochs": config.epochs, "batch_size": config.batch_size}, data)
-    columns = ["norm", "lr", "seed", "epoch", "loss", "train_accuracy", "test_accuracy", "diverged_step", "path"]
-    return table[columns]
+    torch.manual_seed(part["seed"])
+    model = LeNet(part["norm"])
+    found = fit(model, data, TrainConfig(config.epochs, part["lr"], config.batch_size, part["seed"]), loops=True)
+    return [{**row, "diverged_step": found.diverged_step, "path": found.path} for row in found.rows]

@@ -11,10 +11,14 @@ from datetime import UTC, datetime
 from importlib import import_module
 from io import StringIO
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from bnlib.language import message
+
+if TYPE_CHECKING:
+    from bnlib.training import FashionMNIST
 
 # The experiments by name, each with the module that measures it.
 EXPERIMENTS = {
@@ -24,6 +28,7 @@ EXPERIMENTS = {
 }
 
 RESULTS = Path(__file__).parent / "results"
+WORK = Path("lab_results")  # in the working directory: what is no recorded result, and finished parts
 
 
 def load(name: str) -> pd.DataFrame:
@@ -46,8 +51,36 @@ def provenance(name: str) -> dict:
     return json.loads((RESULTS / f"{name}.json").read_text(encoding="utf-8"))
 
 
-def run(name: str, *, quick: bool = False, subset: bool = False, folder: Path | None = None) -> Path:
+def measure(name: str, data: "FashionMNIST", *, quick: bool = True) -> pd.DataFrame:
+    """The table of an experiment, measured now in this process, for a page that shows it live; nothing is written.
+
+    Args:
+        name: a key of EXPERIMENTS.
+        data: what to measure on: all of Fashion-MNIST, the subset, or a slice.
+        quick: the experiment's small configuration, which shows the same effect in sign.
+
+    Raises:
+        ValueError: no experiment of that name.
+    """
+    from bnlib.lab.parts import measure_here
+
+    experiment = import_module(_known(name))
+    return measure_here(experiment, data, experiment.QUICK if quick else experiment.FULL)
+
+
+def run(
+    name: str,
+    *,
+    quick: bool = False,
+    subset: bool = False,
+    folder: Path | None = None,
+    workers: int | None = None,
+    progress: bool | None = None,
+) -> Path:
     """Measure an experiment and write NAME.csv and NAME.json.
+
+    Its parts are spread over processes. Stopped and started again, it goes on: finished parts wait in
+    lab_results/parts in the working directory, and are used by the same code on the same data alone.
 
     Args:
         name: a key of EXPERIMENTS.
@@ -55,6 +88,8 @@ def run(name: str, *, quick: bool = False, subset: bool = False, folder: Path | 
         subset: the embedded 6,000 images instead of the whole data set.
         folder: where to write. By default a full run replaces the recorded result, and a quick or subset one goes
             to the folder lab_results of the working directory, since it is no replacement for it.
+        workers: processes; None for one on each core this process may use.
+        progress: True, False, or None to show a bar in terminals and notebooks only.
 
     Returns:
         The path of the table.
@@ -64,17 +99,25 @@ def run(name: str, *, quick: bool = False, subset: bool = False, folder: Path | 
         RuntimeError: the whole data set is not to be had and `subset` is False.
         OSError: the folder can't be made or written, before anything is measured.
     """
-    from bnlib.training import fashion_mnist  # torch is needed to measure, not to read a table
+    import torch  # needed to measure, not to read a table
+
+    from bnlib.lab.parts import measure_side_by_side
+    from bnlib.training import fashion_mnist
 
     experiment = import_module(_known(name))
     config = experiment.QUICK if quick else experiment.FULL
     if folder is None:
-        folder = Path("lab_results") if quick or subset else RESULTS
-    data = fashion_mnist("auto", subset=subset)
+        folder = WORK if quick or subset else RESULTS
+    alone = getattr(experiment, "ALONE", False)
+    data = fashion_mnist("auto" if alone else None, subset=subset)
     _check_place(folder)
-    start = time.perf_counter()
-    table = experiment.measure(data, config)
-    facts = _provenance(name, config, data, time.perf_counter() - start)
+    _check_place(WORK)
+    start, revision = time.perf_counter(), _revision()
+    how = {"keep": WORK / "parts", "revision": revision, "workers": workers, "progress": progress}
+    table, processes = measure_side_by_side(experiment, data, config, **how)
+    facts = {**_provenance(name, config, data), "processes": processes}
+    facts |= {"threads": torch.get_num_threads() if alone else 1, "seconds": round(time.perf_counter() - start)}
+    facts["revision"] = revision
     text = StringIO()
     table.to_csv(text, index=False, lineterminator="\n", float_format="%.6g")
     _write(folder / f"{name}.json", json.dumps(facts, indent=2) + "\n")
@@ -97,7 +140,7 @@ def _known(name: str) -> str:
     return EXPERIMENTS[name]
 
 
-def _provenance(name: str, config, data, seconds: float) -> dict:
+def _provenance(name: str, config, data) -> dict:
     import torch
 
     device = data.train_images.device
@@ -107,11 +150,8 @@ def _provenance(name: str, config, data, seconds: float) -> dict:
         "config": asdict(config),
         "data": data.name,
         "device": torch.cuda.get_device_name(device) if on_gpu else f"{device.type}, {_processor()}",
-        "threads": torch.get_num_threads(),
         "versions": {"python": platform.python_version(), "torch": torch.__version__},
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
-        "seconds": round(seconds),
-        "revision": _revision(),
     }
 
 

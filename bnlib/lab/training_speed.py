@@ -18,9 +18,9 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
 
-import pandas as pd
 import torch
 
+from bnlib.lab.parts import Part, Rows, grid
 from bnlib.language import message
 from bnlib.training import FashionMNIST, LeNet, TrainConfig, fashion_mnist, train
 
@@ -56,22 +56,29 @@ class ContenderError(RuntimeError):
     """A contender's process failed; the message holds what it said."""
 
 
-def measure(data: FashionMNIST, config: Config) -> pd.DataFrame:
-    """Let every contender that fits the data's device train, in turns.
+ALONE = True  # whatever else runs on the machine would be measured with it
+
+
+def parts(config: Config) -> list[Part]:
+    """Round after round, every contender once."""
+    return grid(round=range(config.rounds), contender=config.contenders)
+
+
+def measure(part: Part, data: FashionMNIST, config: Config) -> Rows:
+    """Let one contender train, if it fits the data's device.
 
     Returns:
-        One row per contender and round: contender, round; loading, the seconds until the data can be used; training,
-        those of all epochs with their test scoring and whatever is compiled; epoch, those of one epoch once everything
-        is compiled (for d2l, which compiles nothing, the mean); path, the one taken; train_accuracy, test_accuracy.
+        One row, or none: loading, the seconds until the data can be used; training, those of all epochs with their
+        test scoring and whatever is compiled; epoch, those of one epoch once everything is compiled (for d2l, which
+        compiles nothing, the mean); path, the one taken; train_accuracy, test_accuracy.
+
+    Raises:
+        ContenderError: its process failed.
     """
-    device = data.train_labels.device.type
-    names = [name for name in config.contenders if ONLY_ON.get(name, device) == device]
-    subset = data.name != "fashion-mnist"
-    return pd.DataFrame(
-        {"contender": name, "round": number, **_in_a_process(name, config, device, subset)}
-        for number in range(config.rounds)
-        for name in names
-    )
+    name, device = part["contender"], data.train_labels.device.type
+    if ONLY_ON.get(name, device) != device:
+        return []
+    return [_in_a_process(name, config, device, data.name != "fashion-mnist")]
 
 
 def _in_a_process(name: str, config: Config, device: str, subset: bool) -> dict:
