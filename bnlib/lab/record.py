@@ -22,9 +22,19 @@ if TYPE_CHECKING:
 
 # The experiments by name, each with the module that measures it.
 EXPERIMENTS = {
-    "learning_rate_frontier": "bnlib.lab.learning_rate_frontier",
-    "moving_statistics": "bnlib.lab.moving_statistics",
-    "training_speed": "bnlib.lab.training_speed",
+    name: f"bnlib.lab.{name}"
+    for name in (
+        "gradients_by_depth",
+        "shallow_network",
+        "order_of_layers",
+        "bias_before_normalization",
+        "scale_invariance",
+        "learning_rate_frontier",
+        "moving_statistics",
+        "training_speed",
+        "statistics_noise",
+        "variance_shift",
+    )
 }
 
 RESULTS = Path(__file__).parent / "results"
