@@ -188,7 +188,8 @@ def _revision() -> str:
         return done.stdout.strip() if done.returncode == 0 else ""
 
     commit = git("rev-parse", "--short=12", "HEAD")
-    return commit + ("+" if commit and git("status", "--porcelain", "--", "..") else "")
+    changed = git("status", "--porcelain", "--", "..", ":(exclude)results")  # recording one changes no other
+    return commit + ("+" if commit and changed else "")
 
 
 def _write(path: Path, text: str) -> Path:
