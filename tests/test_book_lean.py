@@ -14,10 +14,12 @@ from browser_fixtures import LANGUAGES, ROOT, chapters, every_page
 from bs4 import BeautifulSoup
 
 CHAPTERS = [f"chapters/{language}/{name}.html" for language in LANGUAGES for name in chapters()]
+SEARCHES = [f"chapters/{language}/search.html" for language in LANGUAGES]
 EVERY = every_page()
 WITH_WIDGETS = [name for name in CHAPTERS if "data-widget" in (ROOT / name).with_suffix(".ipynb").read_text("utf-8")]
 POLICY = {"default-src 'self'", "img-src 'self' data:", "style-src 'self' 'unsafe-inline'"}
 WEIGHT, COMPRESSED, SITE = 1_200_000, 350_000, 25_000_000  # bytes of a chapter page from a cold cache, of the whole
+SMALL = ("theme-mode.js", "course-math-font.js")  # what the first paint needs: the colours, the font of the formulas
 AXE = Path(find_spec("axe_playwright_python").submodule_search_locations[0]) / "axe.min.js"
 COLOURS = ["color-contrast", "link-in-text-block"]
 QUICK = {"resultTypes": ["violations"], "iframes": False, "elementRef": False}
@@ -64,18 +66,50 @@ def rest(page) -> None:
     page.evaluate("document.fonts.ready.then(() => new Promise(done => setTimeout(done, 100)))")
 
 
-@pytest.mark.parametrize("name", CHAPTERS)
-def test_a_chapter_is_light(built_book, compressing_book, chromium, name):
+def weigh(chromium, address: str) -> tuple[int, int]:
+    """(as they travelled, unpacked): the bytes that a page needs from a cold cache."""
     context = chromium.new_context()
     page, loaded = context.new_page(), []
     page.on("requestfinished", lambda request: loaded.append(request))
-    page.goto(f"{compressing_book}/{name}", wait_until="networkidle")
+    page.goto(address, wait_until="networkidle")
     travelled = sum(request.sizes()["responseBodySize"] for request in loaded)
     plain = sum(len(request.response().body()) for request in loaded if not request.url.startswith("data:"))
     context.close()
+    return travelled, plain
+
+
+@pytest.mark.parametrize("name", [*CHAPTERS, *SEARCHES, *(f"{name}?q=BatchNorm" for name in SEARCHES)])
+def test_a_page_is_light(compressing_book, chromium, name):
+    travelled, plain = weigh(chromium, f"{compressing_book}/{name}")
     assert plain <= WEIGHT
     assert travelled <= COMPRESSED
     assert travelled < plain / 2  # it was compressed
+
+
+@pytest.mark.parametrize("name", SEARCHES)
+def test_a_search_page_asks_for_the_index_when_there_is_something_to_look_for(compressing_book, chromium, name):
+    assert weigh(chromium, f"{compressing_book}/{name}")[0] < 75_000
+    page = visit(chromium, f"{compressing_book}/{name}")
+    with page.expect_response("**/searchindex.js"):
+        page.locator(".bd-search-container input").press_sequentially("v")
+    page.context.close()
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("name", SEARCHES)
+def test_nothing_jumps_when_what_was_found_arrives(served_book, chromium, name, width):
+    page = visit(chromium, f"{served_book}/{name}?q=BatchNorm", width)
+    page.locator("#search-results li").first.wait_for()
+    rest(page)
+    assert page.evaluate("noted.shift") < 0.01
+    page.context.close()
+
+
+@pytest.mark.parametrize("name", [*CHAPTERS, *SEARCHES])
+def test_a_page_is_painted_before_its_scripts_come(built_book, name):
+    soup = BeautifulSoup((built_book / name).read_text(encoding="utf-8"), "html.parser")
+    blocking = [script["src"] for script in soup.head.find_all("script") if not script.has_attr("defer")]
+    assert [src for src in blocking if not src.partition("?")[0].endswith(SMALL)] == []
 
 
 def test_the_whole_site_is_small(built_book):

@@ -39,8 +39,7 @@ def _head(app, pagename, templatename, context, doctree) -> None:
         and (searching or str(script.filename) not in _SEARCH)
     ]
     for script in context["script_files"]:
-        # on the search page they have to come before those that use them; a font (100) before what it draws
-        if not searching and script.filename and script.priority >= 200:
+        if script.filename and script.priority >= 200:  # a font (100) has to come before what it draws
             script.attributes["defer"] = "defer"
 
 

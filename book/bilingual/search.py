@@ -2,7 +2,8 @@
 
 Each language has its search page, chapters/LANGUAGE/search.html; the one at the top of the book leads on to it. What
 Sphinx finds is put in order, and shown with the sentence that holds it, by static/search-results.js, from the texts and
-the spellings of terms that are written here (search-LANGUAGE.js): so it works on pages opened from files, too.
+the spellings of terms that are written here (search-LANGUAGE.js): so it works on pages opened from files, too. Both
+are fetched when there is something to look for, so the page itself is light.
 
 Chinese has no spaces, and a dictionary's word boundaries miss terms such as 归一 or 移动平均; pairs of neighbouring
 characters find any word of two or more. The text is split here, the query in the browser (js_splitter_code): both give
@@ -74,8 +75,8 @@ def _search_here(app, pagename, templatename, context, doctree) -> None:
         context["pathto"] = lambda name, *more: to(f"chapters/{language}/search" if name == "search" else name, *more)
     context["is_search"] = is_search(pagename)
     if context["is_search"] and language is not None:
-        app.add_js_file(f"search-{language}.js", priority=850, loading_method="defer")
-        app.add_js_file("search-results.js", priority=860, loading_method="defer")
+        for number, name in enumerate(["language_data.js", "searchtools.js", "search-results.js"]):
+            app.add_js_file(name, priority=850 + number, loading_method="defer")
 
 
 def _write(app, exception) -> None:

@@ -1,8 +1,10 @@
 // What a search has found, in the page's language: any spelling of a term finds all others, the best section of each
 // page is shown with the sentence that holds what was asked, and the other language is one click away. The finding is
-// Sphinx's (searchtools.js); pages, terms and their spellings come from search-LANGUAGE.js.
+// Sphinx's (searchtools.js); pages, terms and their spellings come from search-LANGUAGE.js. That and Sphinx' index are
+// large, so they are fetched for a query only, as scripts: pages opened from files may not read files.
 (() => {
-  const { language, pages, terms } = window.bookSearch;
+  const language = document.documentElement.lang.slice(0, 2);
+  let pages, terms;
   const other = language === "zh" ? "en" : "zh";
   const han = /[\u3400-\u4dbf\u4e00-\u9fff]/;
   const said = {
@@ -127,6 +129,7 @@
   }
 
   Search.query = (asked) => {
+    ({ pages, terms } = window.bookSearch);
     const query = plain(asked);
     const spellings = variants(query, language);
     const name = /\w[._]\w/.test(asked) ? asked.trim().split(".").at(-1) : "";
@@ -148,11 +151,18 @@
       Search.status.append(" ", link);
     }
   };
-  Object.assign(Documentation.TRANSLATIONS, { Searching: said.searching });
 
-  // the query stays in the field, for the next one
-  document.addEventListener("DOMContentLoaded", () => {
-    const field = document.querySelector(".bd-search-container input[type=search]");
-    if (field) field.value = new URLSearchParams(location.search).get("q") ?? "";
-  });
+  // --- the beginning
+
+  function fetchData() {
+    const root = document.documentElement.dataset.content_root;
+    for (const name of [`_static/search-${language}.js`, "searchindex.js"]) {
+      document.head.append(make("script", "", { src: root + name, async: false })); // the index last: it asks the query
+    }
+  }
+  const field = document.querySelector(".bd-search-container input[type=search]");
+  field.value = new URLSearchParams(location.search).get("q") ?? ""; // it stays there, for the next one
+  if (Search.title) Search.title.firstChild.data = said.searching; // Sphinx has begun, in English
+  if (field.value) fetchData();
+  else field.addEventListener("input", fetchData, { once: true }); // they are there when the query is
 })();
