@@ -6,11 +6,12 @@ from dataclasses import dataclass, replace
 
 import torch
 from torch import nn
+from torch.nn import functional as F
 
 from bnlib.lab.parts import Rows
 from bnlib.training import DivergedError, FashionMNIST, LeNet, Moment, TrainConfig, train
 from bnlib.training.kernels import reason_against
-from bnlib.training.scoring import normalizations
+from bnlib.training.scoring import in_prediction_mode, normalizations
 
 
 @dataclass(frozen=True)
@@ -28,9 +29,14 @@ class Fit:
     path: str
 
 
-def few(data: FashionMNIST, examples: int) -> FashionMNIST:
-    """The data with the first `examples` training images alone; all test images."""
-    return replace(data, train_images=data.train_images[:examples], train_labels=data.train_labels[:examples])
+def few(data: FashionMNIST, examples: int, test: int | None = None) -> FashionMNIST:
+    """The data with the first `examples` training images alone.
+
+    Args:
+        test: how many test images; few where the accuracy after every epoch doesn't matter; None for all.
+    """
+    train = {name: getattr(data, name)[:examples] for name in ("train_images", "train_labels")}
+    return replace(data, **train, test_images=data.test_images[:test], test_labels=data.test_labels[:test])
 
 
 def fit(
@@ -62,6 +68,19 @@ def fit(
     names = ("epoch", "loss", "train_accuracy", "test_accuracy")
     rows = [{name: getattr(row, name) for name in names} for row in history.rows]
     return Fit(rows or [{**dict.fromkeys(names), "epoch": 1}], diverged, history.path)
+
+
+@torch.no_grad()
+def scored(model: nn.Module, data: FashionMNIST) -> dict[str, float]:
+    """Loss (nats per example) and accuracy (0 ... 1) in prediction mode: train_loss, train_accuracy, test_loss ..."""
+    found = {}
+    with in_prediction_mode(model):
+        for name in ("train", "test"):
+            images, labels = getattr(data, f"{name}_images"), getattr(data, f"{name}_labels")
+            logits = torch.cat([model(x) for x in images.split(2000)]).double()
+            found[f"{name}_loss"] = F.cross_entropy(logits, labels).item()
+            found[f"{name}_accuracy"] = (logits.argmax(1) == labels).double().mean().item()
+    return found
 
 
 def scored_epochs(

@@ -26,8 +26,8 @@ class Config:
 
     activations: tuple[str, ...] = ("sigmoid", "relu")
     lrs: tuple[float, ...] = (0.1, 0.3, 1.0)
-    seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
-    epochs: int = 5
+    seeds: tuple[int, ...] = (0, 1, 2)
+    epochs: int = 4
     batch_size: int = 256
     examples: int = 12_000
 

@@ -38,6 +38,12 @@ EXPERIMENTS = {
         "training_speed",
         "statistics_noise",
         "variance_shift",
+        "statistics_lag",
+        "ghost_gap",
+        "population_normalization",
+        "dropout_grid",
+        "weight_decay",
+        "batch_uncertainty",
     )
 }
 

@@ -22,11 +22,11 @@ class Config:
 
     scales: tuple[float, ...] = (1.0, 16.0)
     lrs: tuple[float, ...] = (0.03, 0.1, 0.3, 1.0)
-    seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
+    seeds: tuple[int, ...] = (0, 1, 2)
     width: int = 200
-    epochs: int = 5
+    epochs: int = 4
     batch_size: int = 32
-    examples: int = 20_000
+    examples: int = 12_000
 
 
 FULL = Config()

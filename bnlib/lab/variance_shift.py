@@ -30,13 +30,13 @@ ORDERS = {  # after each hidden linear layer of LeNet
 
 @dataclass(frozen=True)
 class Config:
-    """drops: probability to drop; activations: sigmoid's outputs have a large mean for their variance, tanh's none."""
+    """drops: probability to drop; activations: sigmoid's outputs have a large mean for their variance."""
 
     drops: tuple[float, ...] = (0.0, 0.1, 0.3, 0.5)
-    activations: tuple[str, ...] = ("sigmoid", "relu", "tanh")
-    seeds: tuple[int, ...] = (0, 1, 2, 3, 4)
+    activations: tuple[str, ...] = ("sigmoid", "relu")
+    seeds: tuple[int, ...] = (0, 1, 2)
     lr: float = 0.3
-    epochs: int = 5
+    epochs: int = 3
     batch_size: int = 256
     examples: int = 12_000
     repeats: int = 20  # dropout masks for each measured variance
