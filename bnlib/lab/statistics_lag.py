@@ -37,7 +37,7 @@ def measure(part: Part, data: FashionMNIST, config: Config) -> Rows:
 
     Returns:
         As `moving_statistics`: a row per epoch with the test accuracies moving, recalibrated and batch of the same
-        weights, and the lag of each layer.
+        weights, the lag of each layer, and path, how the steps were run.
 
     Raises:
         DivergedError: the run did.

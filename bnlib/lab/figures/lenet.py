@@ -1,10 +1,24 @@
-"""Figures, each drawn from a table."""
+"""Figures of chapter 04: moving averages and learning rates."""
 
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.ticker import NullLocator
 
-from bnlib.drawing import BLUE, GREEN, INK, ORANGE, Data, Drawing, draw, end_margin, label_ends, panels, styled
+from bnlib.drawing import (
+    BLUE,
+    GREEN,
+    INK,
+    ORANGE,
+    PURPLE,
+    Data,
+    Drawing,
+    draw,
+    end_margin,
+    label_ends,
+    panels,
+    styled,
+)
+from bnlib.lab.figures.curves import Curve, Panel, curves, runs
 from bnlib.language import message
 
 GUESSING = 0.1  # the accuracy of a guess among ten classes
@@ -19,7 +33,7 @@ def moving_against_recalibrated(table: pd.DataFrame) -> Drawing:
         table: of the experiment moving_statistics; thin lines are seeds, thick ones their median.
     """
     by_seed = {name: table.pivot(index="epoch", columns="seed", values=name) for name in _STATISTICS}
-    medians = {name: runs.median(axis=1) for name, runs in by_seed.items()}
+    medians = {name: seeds.median(axis=1) for name, seeds in by_seed.items()}
     names = {name: message(f"figure.short_{name}") for name in _STATISTICS}
     with styled():
         up = message("figure.test_accuracy")
@@ -61,11 +75,11 @@ def _by_epoch(by_seed: dict[str, pd.DataFrame]) -> Data:
     """Of each kind of statistics the median, the lowest and the highest run."""
     found = {}
     for name in by_seed:
-        runs = by_seed[name]
+        seeds = by_seed[name]
         for kind, column in (
-            ("median", runs.median(axis=1)),
-            ("lowest", runs.min(axis=1)),
-            ("highest", runs.max(axis=1)),
+            ("median", seeds.median(axis=1)),
+            ("lowest", seeds.min(axis=1)),
+            ("highest", seeds.max(axis=1)),
         ):
             found[message("figure.column", what=message(f"figure.short_{name}"), kind=message(f"figure.{kind}"))] = (
                 column
@@ -144,11 +158,32 @@ def _by_rate(last: pd.DataFrame) -> Data:
         kinds = [message(f"figure.{kind}") for kind in ("mean", "lowest", "highest")]
         columns += [message("figure.column", what=message(f"figure.{column}"), kind=kind) for kind in kinds]
     rows = []
-    for (rate, norm), runs in last.groupby(["lr", "norm"]):
-        found = [
-            runs[name].agg(kind) for name in ("train_accuracy", "test_accuracy") for kind in ("mean", "min", "max")
-        ]
-        diverged = f"{runs['diverged'].sum()}/{len(runs)}"
+    for (rate, norm), arm in last.groupby(["lr", "norm"]):
+        found = [arm[name].agg(kind) for name in ("train_accuracy", "test_accuracy") for kind in ("mean", "min", "max")]
+        diverged = f"{arm['diverged'].sum()}/{len(arm)}"
         rows.append((f"{rate:g}", message(f"figure.norm_{norm}"), *(f"{value:.4f}" for value in found), diverged))
     columns.append(message("figure.diverged"))
     return Data(tuple(columns), tuple(rows), message("figure.every_run", name="learning_rate_frontier"))
+
+
+def statistics_lag(table: pd.DataFrame) -> Drawing:
+    """Accuracy that the moving averages lose, and the lag of the second layer, against the learning rate by momentum.
+
+    Args:
+        table: of the experiment statistics_lag; of each run, the mean over its epochs after the first.
+    """
+    later = table[table["epoch"] > 1].assign(lost=table["recalibrated"] - table["moving"])
+    later = later.groupby(["lr", "momentum", "seed"], as_index=False)[["lost", "lag_2"]].mean()
+    momenta = sorted(later["momentum"].unique())
+    shown, seen = [], {}
+    for column in ("lost", "lag_2"):
+        made = tuple(
+            Curve(look, f"{momentum:g}", runs(later, "lr", column, momentum=momentum))
+            for momentum, look in zip(momenta, (ORANGE, BLUE, GREEN, PURPLE), strict=False)
+        )
+        up = message(f"figure.{column}")
+        shown.append(Panel(message("figure.learning_rate"), up, made, "x", sorted(later["lr"].unique())))
+        largest = (message("figure.at_momentum", momentum=c.name, value=c.mean().max()) for c in made)
+        seen[column] = message("figure.between").join(largest)
+    description = message("figure.statistics_lag", **seen)
+    return curves(message("figure.title_statistics_lag"), description, shown, "statistics_lag")
