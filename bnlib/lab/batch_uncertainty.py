@@ -1,9 +1,8 @@
 """The noise of batch statistics as uncertainty at prediction time: Monte Carlo batch normalization.
 
-Teye, Azizpour & Smith (2018), "Bayesian Uncertainty Estimation for Batch Normalized Deep Networks", section 3,
-https://arxiv.org/abs/1802.06455: normalize the test images by the statistics of a random training minibatch, as large
-as in training, repeat, and average the predicted probabilities. Compared with one prediction by the statistics of all
-training images, on the same weights.
+Teye, Azizpour & Smith (2018), "Bayesian Uncertainty Estimation for Batch Normalized Deep Networks", section 3:
+normalize the test images by the statistics of a random training minibatch, as large as in training, repeat, and average
+the predicted probabilities. Compared with one prediction by the statistics of all training images, on the same weights.
 """
 
 from copy import deepcopy
@@ -50,9 +49,8 @@ def measure(part: Part, data: FashionMNIST, config: Config) -> Rows:
 
     Returns:
         Two rows, of the method "population" and "minibatches": accuracy; log_loss, nats per image; calibration_error,
-        the expected difference of confidence and accuracy over 15 bins (Guo et al., 2017,
-        https://arxiv.org/abs/1706.04599, equation 3); separation, the probability that a wrongly classified image has
-        a larger predictive entropy than a rightly classified one.
+        the expected difference of confidence and accuracy over 15 bins (Guo et al., 2017, equation 3); separation,
+        the probability that a wrongly classified image has a larger predictive entropy than a rightly classified one.
     """
     torch.manual_seed(part["seed"])
     size, some = part["batch_size"], few(data, config.examples)

@@ -1,8 +1,8 @@
 """Batch normalization and dropout together: LeNet with and without the one, from none to half of the other.
 
 Dropout stands after the two hidden linear layers' activations, as d2l places it in a multilayer perceptron. Whether
-the two help each other is debated: Ioffe & Szegedy (2015, section 4.2.1) leave dropout out, Li et al. (2019),
-https://arxiv.org/abs/1801.05134, put it after the last normalization alone; see also `variance_shift`.
+the two help each other is debated: Ioffe & Szegedy (2015, section 4.2.1) leave dropout out, Li et
+al. (2018) put it after the last normalization alone; see also `variance_shift`.
 """
 
 from dataclasses import dataclass

@@ -3,8 +3,8 @@
 LeNet learns from batches of 256 images, normalized in ghosts of 4 to 256: the gradient's batch stays, the statistics
 become noisier. Scored in prediction mode with statistics recalibrated over the training images, so that neither the
 noise of training nor a lag of moving averages is part of the gap. Hoffer, Hubara & Soudry (2017), "Train longer,
-generalize better", section 4, https://arxiv.org/abs/1705.08741, and Luo et al. (2019), "Towards Understanding
-Regularization in Batch Normalization", https://arxiv.org/abs/1809.00846, expect a smaller gap from smaller batches.
+generalize better", section 4, https://arxiv.org/abs/1705.08741, and Luo et al. (2018), "Towards Understanding
+Regularization in Batch Normalization", expect a smaller gap from smaller batches.
 """
 
 from dataclasses import dataclass

@@ -1,11 +1,10 @@
 """Is batch normalization the normalization by the population, plus a decay of γ? The claim of Luo et al.
 
-Luo et al. (2019), "Towards Understanding Regularization in Batch Normalization", section 2,
-https://arxiv.org/abs/1809.00846: averaged over the noise of its statistics, a batch-normalized perceptron's loss is
-that with the population's statistics plus a penalty ζ γ². So population normalization should generalize worse than
-batch normalization with small batches, and γ decay should make up for it. Here the population is represented by images
-of their own, which go through the network beside every minibatch: their statistics normalize it, and the gradient
-flows through them.
+Luo et al. (2018), "Towards Understanding Regularization in Batch Normalization", section 2: averaged over
+the noise of its statistics, a batch-normalized perceptron's loss is that with the population's statistics plus a
+penalty ζ γ². So population normalization should generalize worse than batch normalization with small batches, and γ
+decay should make up for it. Here the population is represented by images of their own, which go through the network
+beside every minibatch: their statistics normalize it, and the gradient flows through them.
 """
 
 from dataclasses import dataclass

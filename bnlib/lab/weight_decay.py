@@ -1,9 +1,8 @@
 """Weight decay where the length of the weights means nothing, and on γ and β, where it does.
 
 Below a normalization, shrinking the weights changes no output; it raises the effective learning rate lr / |w|² (van
-Laarhoven, 2017, https://arxiv.org/abs/1706.05350; Zhang et al., 2019, "Three Mechanisms of Weight Decay
-Regularization", https://arxiv.org/abs/1810.12281). Shrinking γ and β does change the function, so many recipes leave
-them out.
+Laarhoven, 2017, https://arxiv.org/abs/1706.05350; Zhang et al., 2018, "Three Mechanisms of Weight Decay
+Regularization"). Shrinking γ and β does change the function, so many recipes leave them out.
 """
 
 from dataclasses import dataclass
