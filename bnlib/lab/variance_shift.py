@@ -5,7 +5,8 @@ Dropout keeps a unit with probability q and divides it by q. The mean stays, the
     Var(dropped x) = Var(x)/q + (1/q - 1) E[x]²        so        train/test = 1/q + (1/q - 1) E[x]²/Var(x)
 
 In training the moving variance learns the left one, in prediction comes the right one. Li et al. (2018),
-"Understanding the Disharmony between Dropout and Batch Normalization by Variance Shift", section 3.1, derive it and report DenseNet on CIFAR-100 falling from 77.42 to 68.55 %.
+"Understanding the Disharmony between Dropout and Batch Normalization by Variance Shift", section 3.1, derive it and
+report DenseNet on CIFAR-100 falling from 77.42 to 68.55 %.
 """
 
 from dataclasses import dataclass
