@@ -30,6 +30,23 @@ def test_no_line_begins_with_the_punctuation_behind_a_formula(served_book, open_
         assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
+# what stands under each root, the room behind that, the depth of the sign below it
+ROOTS = """() => [...document.querySelectorAll("article msqrt")].map((root) => {
+  const [whole, ...inside] = [root, ...root.children].map((part) => part.getBoundingClientRect());
+  const size = parseFloat(getComputedStyle(root).fontSize);
+  const edge = (side) => Math.max(...inside.map((part) => part[side]));
+  return [root.textContent, (whole.right - edge("right")) / size, (whole.bottom - edge("bottom")) / size];
+})"""
+
+
+def test_the_sign_of_a_root_fits_what_stands_under_it(served_book, open_page):
+    page, _ = open_page(f"{served_book}/{DERIVED.format('zh')}.html")
+    roots = page.evaluate(ROOTS)
+    assert len(roots) > 5 and max(room for _, room, _ in roots) < 0.1  # Chromium keeps room for the font's widest sign
+    letters = [depth for inside, _, depth in roots if len(inside) == 1]
+    assert letters and max(letters) < 0.15
+
+
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_formulas_are_copied_as_tex(served_book, open_page, language):
     page, _ = open_page(f"{served_book}/{DERIVED.format(language)}.html")

@@ -35,6 +35,8 @@ def outline(element: Element) -> str:
         (r"\sum_{i=1}^m x", "msubsup(mo:∑ mrow(mi:i mo:= mn:1) mi:m) mi:x"),
         (r"\max_i x", "msub(mi:max mi:i) mo:\u2061 mspace mi:x"),
         (r"\sqrt[3]x", "mroot(mi:x mn:3)"),
+        (r"\sqrt v", "msqrt(mi:v mspace)"),  # high enough for the sign
+        (r"\sqrt{v^2}", "msqrt(msup(mi:v mn:2))"),
         (r"\mathbf 1", "mn:𝟏"),
         (r"\boldsymbol\gamma", "mi:𝜸"),
         (r"\mathbb{R}^n", "msup(mi:ℝ mi:n)"),

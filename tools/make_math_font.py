@@ -61,6 +61,20 @@ def keep_small_forms(font) -> None:
         setattr(table, name, {glyph: forms for glyph, forms in getattr(table, name).items() if glyph in kept})
 
 
+def level_roots(font) -> None:
+    """Make the taller signs of the root as wide as the shortest: Chromium leaves room for the widest of them all."""
+    variants, glyphs, widths = font["MATH"].table.MathVariants, font["glyf"], font["hmtx"].metrics
+    root = font.getBestCmap()[ord("√")]
+    forms = variants.VertGlyphConstruction[variants.VertGlyphCoverage.glyphs.index(root)]
+    taller = [record.VariantGlyph for record in forms.MathGlyphVariantRecord]
+    taller += [part.glyph for part in forms.GlyphAssembly.PartRecords]
+    for name in set(taller) - {root}:
+        glyphs[name].coordinates.scale((widths[root][0] / widths[name][0], 1))
+        glyphs[name].coordinates.toInt()
+        glyphs[name].recalcBounds(glyphs)
+        widths[name] = (widths[root][0], glyphs[name].xMin)
+
+
 def main(source: str) -> None:
     options = subset.Options(
         flavor="woff2",
@@ -74,6 +88,7 @@ def main(source: str) -> None:
     font = subset.load_font(source, options)
     missing = sorted(characters() - set(font.getBestCmap()) - {0x2009, 0x2061})
     keep_small_forms(font)
+    level_roots(font)
     subsetter = subset.Subsetter(options)
     subsetter.populate(unicodes=characters())
     subsetter.subset(font)

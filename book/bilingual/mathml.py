@@ -22,6 +22,7 @@ _ROWS = frozenset(("math", "mrow", "mtd", "msqrt", "menclose", "mstyle"))  # hol
 _CHILDREN = {"mfrac": 2, "msub": 2, "msup": 2, "mover": 2, "munder": 2, "mroot": 2, "msubsup": 3, "munderover": 3}
 _KEPT = frozenset(("accent", "width", "form", "stretchy", "lspace", "rspace", "displaystyle", "mathvariant", "class"))
 _UNDER = {"msub": "munder", "msup": "mover", "msubsup": "munderover"}
+_FLAT = frozenset(("mi", "mn", "mo", "mrow", "msub"))  # lower than the sign of a root
 _LARGE = frozenset("∑∏⋃⋂")
 _ACCENTS = {"^": "ˆ", "~": "˜", "¯": "¯"}
 _BOLD = {"0": 0x1D7CE, "A": 0x1D400, "a": 0x1D41A, "α": 0x1D6C2}
@@ -96,7 +97,10 @@ def _tidy(element: Element) -> Element:
     items = _signs(_applied(_fenced(_named(items))))
     if element.tag == "mrow":
         return row(items)
-    return make(element.tag, "", *(unwrapped(row(items)) if element.tag != "math" else items), **kept)
+    items = items if element.tag == "math" else unwrapped(row(items))
+    if element.tag == "msqrt" and {part.tag for item in items for part in item.iter()} <= _FLAT:
+        items.append(make("mspace", "", height="0.78em", depth="0.25em"))  # or the sign would hang below the line
+    return make(element.tag, "", *items, **kept)
 
 
 def _limits(element: Element) -> None:
