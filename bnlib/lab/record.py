@@ -26,24 +26,15 @@ EXPERIMENTS = {
     for name in (
         "gradients_by_depth",
         "shallow_network",
-        "order_of_layers",
         "bias_before_normalization",
         "scale_invariance",
         "input_percentiles",
         "deep_linear",
-        "noisy_normalization",
-        "loss_along_step",
         "learning_rate_frontier",
         "moving_statistics",
         "training_speed",
         "statistics_noise",
-        "variance_shift",
-        "statistics_lag",
         "ghost_gap",
-        "population_normalization",
-        "dropout_grid",
-        "weight_decay",
-        "batch_uncertainty",
     )
 }
 
