@@ -20,9 +20,13 @@ from sphinx.search.en import SearchEnglish
 
 from bilingual import glossary
 from bilingual.languages import CODES, is_search, language_of
+from bilingual.plain_math import plain
 
 _HAN = r"\u3400-\u4dbf\u4e00-\u9fff"
 _NO_TEXT = (nodes.literal_block, nodes.math, nodes.math_block, nodes.raw, nodes.comment, nodes.image, nodes.title)
+_NOT_SAID = frozenset(
+    ("cell", "glossary-terms", "glossary-letters", "glossary-letter", "api-place")
+)  # by their classes
 _RUNS = re.compile(rf"[{_HAN}]+|[^\W{_HAN}]+")
 
 
@@ -93,25 +97,28 @@ def _write(app, exception) -> None:
 
 
 def _sections(doctree) -> list[list[str]]:
-    """[anchor, heading, text] of each section; the first is the page itself."""
+    """[anchor, heading, text] of each section, and of each term of the glossary; the first is the page itself."""
     found = []
     for section in doctree.findall(nodes.section):
         parts = [_text(child) for child in section.children if not isinstance(child, nodes.section)]
         top = isinstance(section.parent, nodes.document)
         title = section.next_node(nodes.title).astext()
         found.append(["" if top else section["ids"][0], title, " ".join(filter(None, parts))])
+    for term in doctree.findall(lambda node: isinstance(node, nodes.term) and node.get("shared")):
+        said = term.parent.next_node(nodes.paragraph)
+        found.append([term["ids"][0], term[0].astext(), said.astext()])
     return found
 
 
 def _text(node) -> str:
     """What a reader reads there as sentences: no code, no formulas as TeX, no outputs."""
-    if isinstance(node, _NO_TEXT) or "cell" in node.get("classes", ()):
+    if isinstance(node, _NO_TEXT) or _NOT_SAID & set(node.get("classes", ())):
         return ""
     texts, last = [], None
     for text in node.findall(nodes.Text):
         above = list(_above(text, node))
         if any(isinstance(part, nodes.math) for part in above):
-            texts.append("…")
+            texts.append(plain(text.astext()))
         elif not any(isinstance(part, _NO_TEXT) for part in above):
             block = next((part for part in above if not isinstance(part, nodes.Inline)), node)
             texts.append(text.astext() if block is last else f" {text.astext()}")

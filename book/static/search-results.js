@@ -12,7 +12,10 @@
       searching: "Searching",
       results: "Search results",
       found: (n) => (n === 1 ? "1 page found." : `${n} pages found.`),
+      partly: (n) => `No page has all of these words; ${n === 1 ? "1 page has" : `${n} pages have`} some of them.`,
+      defined: "Explained in the glossary.",
       none: "Nothing found. Try another word, or fewer of them.",
+      failed: "The search can't be done: its data could not be loaded.",
       elsewhere: (n) => (n === 1 ? "1 page in Chinese" : `${n} pages in Chinese`),
       term: "Glossary",
       between: " › ",
@@ -21,13 +24,18 @@
       searching: "正在搜索",
       results: "搜索结果",
       found: (n) => `找到${n}页。`,
+      partly: (n) => `没有一页同时含有这些词；有${n}页含有其中一部分。`,
+      defined: "术语表里有解释。",
       none: "没有找到。换一个词，或者少用几个词再试。",
+      failed: "无法搜索：没能载入搜索用的数据。",
       elsewhere: (n) => `英文版有${n}页`,
       term: "术语表",
       between: " › ",
     },
   }[language];
   const make = (tag, text = "", attributes = {}) => Object.assign(document.createElement(tag), { textContent: text }, attributes);
+  const letter = /[\p{L}\p{N}_]/u;
+  const inWord = (sign) => sign !== undefined && letter.test(sign) && !han.test(sign);
   const plain = (text) => text.toLowerCase().replace(/[-‐–_\s]+/g, " ").trim();
 
   // --- the query, and the same with other spellings of the terms in it
@@ -35,8 +43,6 @@
   // where a spelling stands in a query: English as whole words, Chinese anywhere
   function place(query, spelling) {
     const at = query.indexOf(spelling);
-    const letter = /[\p{L}\p{N}]/u;
-    const inWord = (sign) => sign !== undefined && letter.test(sign) && !han.test(sign);
     const whole = han.test(spelling) || !(inWord(query[at - 1]) || inWord(query[at + spelling.length]));
     return at > -1 && whole ? at : -1;
   }
@@ -46,6 +52,7 @@
   };
   function variants(query, to) {
     const found = new Set([query, query.replace(/is(?=(e[ds]?|ing|ations?)\b)/g, "iz")]); // normalising: normalizing
+    found.add(query.replace(/\b(col|neighb|behavi)or/g, "$1our").replace(/\bcenter/g, "centr")); // and the other way round
     const inside = terms
       .flatMap((row) => [...row.own, ...row.other].map((word) => [plain(word), row]))
       .filter(([word]) => place(query, word) > -1)
@@ -80,28 +87,67 @@
     return best;
   }
 
+  // a question in Chinese without the words that only ask, which English has as stop words
+  const asking =
+    /为什么|是什么|什么是|什么|为何|怎么样|怎么|怎样|如何|哪些|哪里|哪个|多少|有没有|是不是|能不能|区别|不同|一样|可以|需要|[的了吗呢吧和与有在是要会把对用从到时不？?]/g;
+  const withoutAsking = (query) => plain(query.replace(asking, " "));
+
+  // page -> how many of the words it has, where that is half of them at least
+  function someWords(query, code) {
+    const words = [...new Set(splitQuery(query))].filter((word) => !stopwords.includes(word));
+    const has = new Map();
+    for (const word of words) for (const page of scores([word], code).keys()) has.set(page, (has.get(page) ?? 0) + 1);
+    return new Map([...has].filter(([, count]) => 2 * count >= words.length));
+  }
+  // [the spellings asked for, page -> score, whether only some of the words are there]
+  function search(query) {
+    for (const one of new Set([query, withoutAsking(query) || query])) {
+      const spellings = variants(one, language);
+      const best = scores(spellings, language);
+      if (best.size) return [spellings, best, false];
+    }
+    const rest = withoutAsking(query) || query;
+    return [[rest], someWords(rest, language), true];
+  }
+
+  // where a word begins in a text; Chinese has no signs of that
+  function beginning(text, word) {
+    for (let at = text.indexOf(word); at > -1; at = text.indexOf(word, at + 1)) {
+      if (han.test(word[0]) || !inWord(word[0]) || !inWord(text[at - 1])) return at;
+    }
+    return -1;
+  }
+
   // the section that is most about it: {anchor, title, text, at, length, weight}; `name` is one of the library's, or ""
   function bestSection(page, spellings, name) {
     const words = spellings.flatMap((spelling) => splitQuery(spelling)).filter((word) => !stopwords.includes(word));
     const stems = words.map((word) => (han.test(word) ? word : new Stemmer().stemWord(word)));
+    const runs = [...new Set(spellings.join(" ").match(/[\u3400-\u4dbf\u4e00-\u9fff]{2,}/g) ?? [])];
     let best = { anchor: "", title: "", text: pages[page][0][2], at: 0, length: 0, weight: 0 };
     pages[page].forEach(([anchor, title, text], number) => {
       const [heading, lower] = [plain(title), text.toLowerCase()];
-      const phrase = spellings.map((spelling) => [lower.indexOf(spelling), spelling.length]).filter(([at]) => at > -1);
-      const parts = stems.map((stem) => [lower.indexOf(stem), stem.length]).filter(([at]) => at > -1);
+      const phrase = spellings.map((spelling) => [beginning(lower, spelling), spelling.length]).filter(([at]) => at > -1);
+      const parts = stems.map((stem) => [beginning(lower, stem), stem.length]).filter(([at]) => at > -1);
+      const whole = runs.map((run) => [lower.indexOf(run), run.length]).filter(([at]) => at > -1);
       const inTitle = spellings.some((spelling) => place(heading, spelling) > -1);
-      const weight = (name && title === name ? 9 : 0) + (inTitle ? 4 : 0) + (phrase.length ? 3 : 0) + parts.length / (stems.length || 1);
+      const shares = parts.length / (stems.length || 1) + whole.length / (runs.length || 1);
+      const named = stems.filter((stem) => beginning(heading, stem) > -1).length / (stems.length || 1);
+      const weight = (name && title === name ? 9 : 0) + (inTitle ? 4 : 3 * named) + (phrase.length ? 3 : 0) + shares;
       if (weight <= best.weight) return;
-      const [at, length] = phrase[0] ?? parts[0] ?? [0, 0];
+      const [at, length] = phrase[0] ?? whole[0] ?? parts[0] ?? [0, 0];
       best = { anchor, title: number ? title : "", text, at, length, weight };
     });
     return best;
   }
 
   function summary({ text, at, length }) {
-    const before = [...text.slice(0, at).matchAll(/[。？！]|[.?!:] /g)].map((end) => end.index + end[0].length);
-    const start = Math.max(before.at(-1) ?? 0, at - (language === "zh" ? 60 : 120));
-    const end = Math.max(start + (language === "zh" ? 120 : 240), at + length);
+    const before = [...text.slice(0, at).matchAll(/[。？！][）”’」》]*\s*|[.?!:][)”’"]* /g)].map((end) => end.index + end[0].length);
+    let start = Math.max(before.at(-1) ?? 0, at - (language === "zh" ? 60 : 120));
+    let end = Math.min(Math.max(start + (language === "zh" ? 120 : 240), at + length), text.length);
+    if (start > 0 && !before.includes(start)) {
+      while (start < at && ((inWord(text[start - 1]) && inWord(text[start])) || /[\s\p{P}]/u.test(text[start]))) start++;
+    }
+    while (end > at + length && inWord(text[end - 1]) && inWord(text[end])) end--; // no half words
     const paragraph = make("p", "", { className: "context" });
     const rest = /^\p{L}*/u.exec(text.slice(at + length))[0]; // the whole word, not its stem alone
     const stop = at + length + (han.test(text[at] ?? "") ? 0 : rest.length);
@@ -131,19 +177,16 @@
   Search.query = (asked) => {
     ({ pages, terms } = window.bookSearch);
     const query = plain(asked);
-    const spellings = variants(query, language);
+    const [spellings, best, partly] = search(query);
     const name = /\w[._]\w/.test(asked) ? asked.trim().split(".").at(-1) : "";
-    const term = named(query);
-    const found = [...scores(spellings, language)]
+    const term = document.querySelector(".bd-sidebar-primary a[href$='glossary.html']") ? named(query) : null;
+    const found = [...best]
       .filter(([page]) => page in pages && !(term && page.endsWith("/glossary")))
       .map(([page, score]) => ({ page, score, section: bestSection(page, spellings, name) }))
-      .map((one) => ({ ...one, rank: 100 * Math.floor(one.section.weight) - (one.page.startsWith("api/") ? 150 : 0) + one.score }))
+      .map((one) => ({ ...one, rank: 100 * Math.floor(one.section.weight) - (one.page.startsWith("api/") ? 350 : 0) + one.score }))
       .sort((a, b) => b.rank - a.rank || a.page.localeCompare(b.page));
-    Search.stopPulse();
-    Search.title.textContent = said.results;
-    Search.status.setAttribute("role", "status");
-    Search.status.textContent = found.length ? said.found(found.length) : said.none;
-    if (term && document.querySelector(".bd-sidebar-primary a[href$='glossary.html']")) Search.output.append(glossaryEntry(term));
+    tell(found.length ? said[partly ? "partly" : "found"](found.length) : term ? said.defined : said.none);
+    if (term) Search.output.append(glossaryEntry(term));
     Search.output.append(...found.map(({ page, section }) => resultOf(page, section)));
     const elsewhere = scores(variants(query, other), other).size;
     if (elsewhere) {
@@ -157,12 +200,21 @@
   function fetchData() {
     const root = document.documentElement.dataset.content_root;
     for (const name of [`_static/search-${language}.js`, "searchindex.js"]) {
-      document.head.append(make("script", "", { src: root + name, async: false })); // the index last: it asks the query
+      const onerror = () => Search.title && tell(said.failed);
+      document.head.append(make("script", "", { src: root + name, async: false, onerror })); // the index last: it asks the query
     }
+  }
+  function tell(text) {
+    Search.stopPulse();
+    Search.title.textContent = said.results;
+    Search.status.textContent = text;
   }
   const field = document.querySelector(".bd-search-container input[type=search]");
   field.value = new URLSearchParams(location.search).get("q") ?? ""; // it stays there, for the next one
-  if (Search.title) Search.title.firstChild.data = said.searching; // Sphinx has begun, in English
+  if (Search.title) {
+    Search.title.firstChild.data = said.searching; // Sphinx has begun, in English
+    Search.status.setAttribute("role", "status"); // there before its words, so that they are read out
+  }
   if (field.value) fetchData();
   else field.addEventListener("input", fetchData, { once: true }); // they are there when the query is
 })();
