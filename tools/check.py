@@ -23,6 +23,7 @@ BROWSER = [
     "tests/test_screenshots.py",
     "tests/test_book_search.py",
     "tests/test_book_languages.py",
+    "tests/test_book_questions.py",
     "tests/test_book_print.py",
     "tests/test_page_print.py",
     "tests/test_publishing.py",
