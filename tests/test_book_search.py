@@ -91,6 +91,36 @@ def test_a_result_names_its_section_and_shows_the_sentence(book, open_page, lang
     assert troubles == []
 
 
+@pytest.mark.parametrize(
+    ("language", "query", "term"),
+    [
+        ("en", "mini-batches", "minibatch"),
+        ("en", "vanishing gradients", "vanishing / exploding gradient"),
+        ("en", "bias", "bias"),  # not "shift parameter", which is called so as well
+        ("zh", "ＢＮ", "批量归一化"),
+        ("zh", "梯度弥散", "梯度消失 / 梯度爆炸"),
+    ],
+)
+def test_a_term_is_known_in_the_plural_in_wide_letters_and_by_its_own_name_first(
+    file_book, open_page, language, query, term
+):
+    page, _ = look(open_page, file_book, language, query)
+    assert page.locator("li.search-term > a").inner_text().split(" › ")[1] == term
+    assert len(addresses(page)) > 1
+
+
+@pytest.mark.parametrize(
+    ("language", "query", "heading"),
+    [
+        ("en", "epsilon", "Why is ε inside the root?"),
+        ("zh", "epsilon", "ε为什么在根号里面？"),
+    ],
+)
+def test_letters_and_their_names_find_the_same(file_book, open_page, language, query, heading):
+    page, _ = look(open_page, file_book, language, query)
+    assert page.locator("#search-results ul.search li > a").first.inner_text().split(" › ")[1] == heading
+
+
 @pytest.mark.parametrize("query", ["bnlib.norm.batch_norm", "batch_norm", "fold_batch_norm"])
 @pytest.mark.parametrize("language", LANGUAGES)
 def test_a_name_in_code_leads_to_its_reference(file_book, open_page, language, query):

@@ -159,6 +159,8 @@ def _pairs(own: list[list[str]], others: list[list[str]]):
 def _spellings(row: dict[str, str], language: str) -> list[list[str]]:
     """All spellings of each of the terms that a row explains together, as in "moving mean / moving variance"."""
     names = [re.sub(r" \(.*?\)", "", name) for name in row[language].split(" / ")]
+    shared = names[-1].split()  # vanishing / exploding gradient: a vanishing gradient
+    names = [" ".join([*name.split(), *shared[len(name.split()) :]]) for name in names]
     short = re.findall(r"\((.*?)\)", row[language])
     also = [word for word in (row[f"also_{language}"] or "").split("; ") if word]
     paired = len(names) > 1 and len(also) == len(names)
