@@ -114,9 +114,10 @@ def test_a_term_is_known_in_the_plural_in_wide_letters_and_by_its_own_name_first
     [
         ("en", "epsilon", "Why is ε inside the root?"),
         ("zh", "epsilon", "ε为什么在根号里面？"),
+        ("zh", "为什么要加beta", "刚刚归一化，为什么又要乘γ加β？"),  # Latin and Chinese: pages that have both
     ],
 )
-def test_letters_and_their_names_find_the_same(file_book, open_page, language, query, heading):
+def test_letters_and_their_names_find_the_same_and_every_word_counts(file_book, open_page, language, query, heading):
     page, _ = look(open_page, file_book, language, query)
     assert page.locator("#search-results ul.search li > a").first.inner_text().split(" › ")[1] == heading
 

@@ -89,7 +89,16 @@
     return beginnings.reduce((longest, term) => (term.length > longest.length ? term : longest), "") || word;
   }
   const byTerms = Search.performTermsSearch;
-  Search.performTermsSearch = (words, ...more) => byTerms(new Set([...words].map(known)), ...more);
+  // a page has all of the words: word by word, for Sphinx, given several, takes a page with as many of them as are longer
+  // than two letters, and of Chinese pairs none is
+  Search.performTermsSearch = (words, ...more) => {
+    const [first, ...rest] = [...new Set([...words].map(known))].map((word) => byTerms(new Set([word]), ...more));
+    return (first ?? []).flatMap((found) => {
+      const others = rest.map((pages) => pages.find(([page]) => page === found[0]));
+      if (others.includes(undefined)) return [];
+      return [[...found.slice(0, 4), Math.max(found[4], ...others.map((other) => other[4])), ...found.slice(5)]];
+    });
+  };
 
   // page -> the best score that one of the spellings gives it
   function scores(spellings, code) {
