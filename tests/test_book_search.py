@@ -85,6 +85,7 @@ def test_a_result_names_its_section_and_shows_the_sentence(book, open_page, lang
     for context in page.locator("#search-results .context").all():
         text = context.inner_text()
         assert 0 < len(text) <= 300 and not re.search(r"\\[a-z]+\{|import |\$", text)  # no code, no TeX
+        assert not re.search("[，。：；？！] ", text)
     result.locator("a").click()
     page.wait_for_url(f"**/chapters/{language}/0*.html#*")
     page.locator(f"[id='{urlsplit(page.url).fragment}']").locator("h1, h2, h3").first.wait_for()
