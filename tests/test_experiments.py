@@ -20,6 +20,7 @@ SMALL = {  # what makes a full configuration take seconds
     "scale_invariance": {"seeds": (0,), "alphas": (0.3, 3.0), "epochs": 1, "examples": 512},
     "input_percentiles": {"seeds": (0,), "epochs": 2, "examples": 600, "every": 10},
     "deep_linear": {"seeds": (0,), "steps": 3, "every": 3, "depth": 5},
+    "shift_by_rate": {"seeds": (0,), "lrs": (1e-7,), "steps": 2, "every": 2},
     "noisy_normalization": {"seeds": (0,), "lrs": (0.1,), "epochs": 1, "examples": 1280},
     "loss_along_step": {"seeds": (0,), "epochs": 1, "examples": 1024, "every": 4},
     "statistics_noise": {"seeds": (0,), "sizes": (2, 8), "batches": 50, "pool": 500, "examples": 512},
@@ -58,6 +59,11 @@ def depth(t: pd.DataFrame) -> float:
     return orders("none") - abs(orders("batch")) - 2
 
 
+def above_first(t: pd.DataFrame) -> pd.DataFrame:
+    """Nothing below the first layer moves."""
+    return t[t["layer"] > 1]
+
+
 def gap(t: pd.DataFrame) -> pd.DataFrame:
     return t.assign(gap=t["test_loss"] - t["train_loss"])
 
@@ -85,6 +91,11 @@ EFFECTS = {
     ),
     "input_percentiles": lambda t: mean(t, "moved", norm="none") - 2 * mean(t, "moved", norm="batch"),
     "deep_linear": lambda t: mean(t[t["step"] > 1], "loss", norm="none") - mean(t[t["step"] > 1], "loss", norm="batch"),
+    # the shift is larger with the layer where both networks descend, and the other way round at the edge
+    "shift_by_rate": lambda t: min(
+        mean(above_first(t), "cosine", lr=1e-7, norm="none") - mean(above_first(t), "cosine", lr=1e-7, norm="batch"),
+        mean(above_first(t), "cosine", lr=1e-6, norm="batch") - mean(above_first(t), "cosine", lr=1e-6, norm="none"),
+    ),
     "noisy_normalization": lambda t: min(
         mean(at_end(t), "train_accuracy", arm="noisy batch", lr=0.1)
         - mean(at_end(t), "train_accuracy", arm="none", lr=0.1),
