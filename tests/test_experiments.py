@@ -91,10 +91,9 @@ EFFECTS = {
     ),
     "input_percentiles": lambda t: mean(t, "moved", norm="none") - 2 * mean(t, "moved", norm="batch"),
     "deep_linear": lambda t: mean(t[t["step"] > 1], "loss", norm="none") - mean(t[t["step"] > 1], "loss", norm="batch"),
-    # the shift is larger with the layer where both networks descend, and the other way round at the edge
     "shift_by_rate": lambda t: min(
-        mean(above_first(t), "cosine", lr=1e-7, norm="none") - mean(above_first(t), "cosine", lr=1e-7, norm="batch"),
-        mean(above_first(t), "cosine", lr=1e-6, norm="batch") - mean(above_first(t), "cosine", lr=1e-6, norm="none"),
+        mean(above_first(t), "cosine", lr=lr, norm="none") - mean(above_first(t), "cosine", lr=lr, norm="batch")
+        for lr in (1e-7, 1e-6)
     ),
     "noisy_normalization": lambda t: min(
         mean(at_end(t), "train_accuracy", arm="noisy batch", lr=0.1)
