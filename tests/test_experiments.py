@@ -31,10 +31,11 @@ SMALL = {  # what makes a full configuration take seconds
     "dropout_grid": {"seeds": (0,), "drops": (0.5,), "epochs": 1, "examples": 512},
     "weight_decay": {"seeds": (0,), "epochs": 1, "examples": 512},
     "batch_uncertainty": {"seeds": (0,), "sizes": (32,), "draws": 2, "epochs": 1, "examples": 512},
+    "small_batches": {"seeds": (0,), "sizes": (32,), "devices": 2, "epochs": 1, "examples": 256},
 }
 KNOWN = [name for name in SMALL if name in lab.EXPERIMENTS]
 MISSING_ALLOWED = {"diverged_step", "test_accuracy", "step_angle", "train_accuracy", "output_change", "cosine"}
-MISSING_ALLOWED |= {"gradient_times_alpha", "restless"}
+MISSING_ALLOWED |= {"gradient_times_alpha", "restless", "recalibrated", "recalibrated_loss"}
 
 
 def mean(table: pd.DataFrame, column: str, **where) -> float:
@@ -117,6 +118,12 @@ EFFECTS = {
     "dropout_grid": lambda t: mean(gap(t), "gap", drop=0.0) - mean(gap(t), "gap", drop=0.5),
     "weight_decay": lambda t: mean(t, "norm", decayed="none") - mean(t, "norm", decayed="weights", decay=1e-2),
     "batch_uncertainty": lambda t: t["accuracy"].min() - 0.3,
+    # two images are too few for batch normalization, even recalibrated; not for group or synchronized normalization
+    "small_batches": lambda t: min(
+        mean(t, "recalibrated", arm="batch", m=16) - mean(t, "recalibrated", arm="batch", m=2) - 0.1,
+        mean(t, "test_accuracy", arm="group", m=2) - mean(t, "recalibrated", arm="batch", m=2),
+        mean(t, "recalibrated", arm="synchronized", m=2) - mean(t, "recalibrated", arm="batch", m=2),
+    ),
 }
 # parts of recorded results that take seconds, and the column and relative error that a repetition may have: on another
 # processor roundings differ, and training amplifies them
@@ -127,6 +134,7 @@ REPEATED = {
     "statistics_noise": ({"seed": 0}, "mean_spread", 0.02),
     "ghost_gap": ({"ghost_size": 256, "seed": 2}, "train_loss", 0.1),
     "shallow_network": ({"scale": 1.0, "norm": "batch", "lr": 0.1, "seed": 0}, "loss", 0.02),
+    "small_batches": ({"m": 128, "arm": "ghost", "seed": 0}, "loss", 0.05),
 }
 
 
