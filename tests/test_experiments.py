@@ -20,6 +20,7 @@ SMALL = {  # what makes a full configuration take seconds
     "scale_invariance": {"seeds": (0,), "alphas": (0.3, 3.0), "epochs": 1, "examples": 512},
     "input_percentiles": {"seeds": (0,), "epochs": 2, "examples": 600, "every": 10},
     "deep_linear": {"seeds": (0,), "steps": 3, "every": 3, "depth": 5},
+    "shift_by_rate": {"seeds": (0,), "lrs": (1e-7,), "steps": 2, "every": 2},
     "noisy_normalization": {"seeds": (0,), "lrs": (0.1,), "epochs": 1, "examples": 1280},
     "loss_along_step": {"seeds": (0,), "epochs": 1, "examples": 1024, "every": 4},
     "statistics_noise": {"seeds": (0,), "sizes": (2, 8), "batches": 50, "pool": 500, "examples": 512},
@@ -30,10 +31,11 @@ SMALL = {  # what makes a full configuration take seconds
     "dropout_grid": {"seeds": (0,), "drops": (0.5,), "epochs": 1, "examples": 512},
     "weight_decay": {"seeds": (0,), "epochs": 1, "examples": 512},
     "batch_uncertainty": {"seeds": (0,), "sizes": (32,), "draws": 2, "epochs": 1, "examples": 512},
+    "small_batches": {"seeds": (0,), "sizes": (32,), "devices": 2, "epochs": 1, "examples": 256},
 }
 KNOWN = [name for name in SMALL if name in lab.EXPERIMENTS]
 MISSING_ALLOWED = {"diverged_step", "test_accuracy", "step_angle", "train_accuracy", "output_change", "cosine"}
-MISSING_ALLOWED |= {"gradient_times_alpha", "restless"}
+MISSING_ALLOWED |= {"gradient_times_alpha", "restless", "recalibrated", "recalibrated_loss"}
 
 
 def mean(table: pd.DataFrame, column: str, **where) -> float:
@@ -56,6 +58,11 @@ def depth(t: pd.DataFrame) -> float:
         return math.log10(norms.iloc[-1] / norms.iloc[0])
 
     return orders("none") - abs(orders("batch")) - 2
+
+
+def above_first(t: pd.DataFrame) -> pd.DataFrame:
+    """Nothing below the first layer moves."""
+    return t[t["layer"] > 1]
 
 
 def gap(t: pd.DataFrame) -> pd.DataFrame:
@@ -85,6 +92,10 @@ EFFECTS = {
     ),
     "input_percentiles": lambda t: mean(t, "moved", norm="none") - 2 * mean(t, "moved", norm="batch"),
     "deep_linear": lambda t: mean(t[t["step"] > 1], "loss", norm="none") - mean(t[t["step"] > 1], "loss", norm="batch"),
+    "shift_by_rate": lambda t: min(
+        mean(above_first(t), "cosine", lr=lr, norm="none") - mean(above_first(t), "cosine", lr=lr, norm="batch")
+        for lr in (1e-7, 1e-6)
+    ),
     "noisy_normalization": lambda t: min(
         mean(at_end(t), "train_accuracy", arm="noisy batch", lr=0.1)
         - mean(at_end(t), "train_accuracy", arm="none", lr=0.1),
@@ -107,6 +118,12 @@ EFFECTS = {
     "dropout_grid": lambda t: mean(gap(t), "gap", drop=0.0) - mean(gap(t), "gap", drop=0.5),
     "weight_decay": lambda t: mean(t, "norm", decayed="none") - mean(t, "norm", decayed="weights", decay=1e-2),
     "batch_uncertainty": lambda t: t["accuracy"].min() - 0.3,
+    # two images are too few for batch normalization, even recalibrated; not for group or synchronized normalization
+    "small_batches": lambda t: min(
+        mean(t, "recalibrated", arm="batch", m=16) - mean(t, "recalibrated", arm="batch", m=2) - 0.1,
+        mean(t, "test_accuracy", arm="group", m=2) - mean(t, "recalibrated", arm="batch", m=2),
+        mean(t, "recalibrated", arm="synchronized", m=2) - mean(t, "recalibrated", arm="batch", m=2),
+    ),
 }
 # parts of recorded results that take seconds, and the column and relative error that a repetition may have: on another
 # processor roundings differ, and training amplifies them
@@ -117,6 +134,7 @@ REPEATED = {
     "statistics_noise": ({"seed": 0}, "mean_spread", 0.02),
     "ghost_gap": ({"ghost_size": 256, "seed": 2}, "train_loss", 0.1),
     "shallow_network": ({"scale": 1.0, "norm": "batch", "lr": 0.1, "seed": 0}, "loss", 0.02),
+    "small_batches": ({"m": 128, "arm": "ghost", "seed": 0}, "loss", 0.05),
 }
 
 

@@ -13,6 +13,7 @@ from bnlib.lab import figures, moving_statistics, training_speed
 from bnlib.lab.parts import measure_here
 
 MISSING = {  # columns with no value in some rows, as the experiment's own words say
+    "small_batches": ["recalibrated", "recalibrated_loss"],
     "input_percentiles": ["test_accuracy"],
     "scale_invariance": [
         "step_angle",

@@ -4,6 +4,7 @@ import inspect
 import re
 from xml.etree import ElementTree
 
+import pandas as pd
 import pytest
 
 import bnlib
@@ -61,6 +62,19 @@ def test_a_selection_without_rows_is_refused():
 
     with pytest.raises(ValueError, match=r"expected rows with \{'norm': 'warp'\}; found none"):
         runs(lab.load("shallow_network"), "lr", "loss", norm="warp")
+
+
+def test_a_place_for_zero_on_a_logarithmic_axis():
+    """A decay of 0 stands as far below 0.001 as that below 0.01."""
+    from bnlib.drawing import BLUE
+    from bnlib.lab.figures.curves import Curve, Panel, curves
+
+    decays = [0.0, 0.001, 0.01]
+    curve = Curve(BLUE, "LeNet", pd.DataFrame({0: [1.0, 2.0, 3.0], 1: [1.0, 2.0, 4.0]}, index=decays))
+    svg = curves("t", "d", [Panel("x", "y", (curve,), "x", decays)], "none").svg
+    line = re.search(r'series-blue[^>]*>\s*<path d="([^"]*)"', svg)[1]
+    x = [float(number) for number in re.findall(r"[ML] ?([-\d.]+)", line)]
+    assert len(x) == 3 and x[1] - x[0] == pytest.approx(x[2] - x[1], rel=0.01)
 
 
 def test_every_public_figure_takes_a_table_first():

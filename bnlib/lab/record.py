@@ -30,11 +30,19 @@ EXPERIMENTS = {
         "scale_invariance",
         "input_percentiles",
         "deep_linear",
+        "shift_by_rate",
+        "noisy_normalization",
+        "loss_along_step",
         "learning_rate_frontier",
         "moving_statistics",
         "training_speed",
         "statistics_noise",
         "ghost_gap",
+        "population_normalization",
+        "dropout_grid",
+        "variance_shift",
+        "batch_uncertainty",
+        "weight_decay",
     )
 }
 

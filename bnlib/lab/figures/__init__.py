@@ -2,7 +2,8 @@
 
 from bnlib.lab.figures.lenet import learning_rate_frontier, moving_against_recalibrated, statistics_lag
 from bnlib.lab.figures.motivation import gradients_by_depth, input_percentiles, shallow_network
-from bnlib.lab.figures.practice import order_of_layers
+from bnlib.lab.figures.noise import batch_uncertainty, population_normalization, weight_decay
+from bnlib.lab.figures.practice import order_of_layers, small_batches
 from bnlib.lab.figures.regularization import (
     deep_linear,
     dropout_grid,
@@ -14,6 +15,7 @@ from bnlib.lab.figures.regularization import (
 )
 
 __all__ = [
+    "batch_uncertainty",
     "deep_linear",
     "dropout_grid",
     "ghost_gap",
@@ -24,8 +26,11 @@ __all__ = [
     "moving_against_recalibrated",
     "noisy_normalization",
     "order_of_layers",
+    "population_normalization",
     "shallow_network",
+    "small_batches",
     "statistics_lag",
     "statistics_noise",
     "variance_shift",
+    "weight_decay",
 ]

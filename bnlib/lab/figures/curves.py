@@ -49,7 +49,8 @@ class Curve:
 class Panel:
     """x, y: what the axes measure, with units. ticks: on the x axis; None for matplotlib's.
 
-    log: the logarithmic axes, "", "x", "y" or "xy". level: a height with its name, drawn as a thin line. floor: of y.
+    log: the logarithmic axes, "", "x", "y" or "xy"; an x of 0 stands a decade below the next. level: a height with its
+    name, drawn as a thin line. floor: of y.
     """
 
     x: str
@@ -94,7 +95,9 @@ def curves(title: str, description: str, shown: Sequence[Panel], experiment: str
 
 def _draw(axes: Axes, panel: Panel) -> None:
     if "x" in panel.log:
-        axes.set_xscale("log")
+        places = {float(x) for curve in panel.curves for x in curve.runs.index}
+        threshold = {"linthresh": min(places - {0.0}), "linscale": 0.9} if 0 in places else {}  # 0.9: a decade
+        axes.set_xscale("symlog" if threshold else "log", **threshold)
     if "y" in panel.log:
         axes.set_yscale("log")
         axes.yaxis.set_minor_locator(NullLocator())
