@@ -43,6 +43,7 @@ EXPERIMENTS = {
         "variance_shift",
         "batch_uncertainty",
         "weight_decay",
+        "small_batches",
     )
 }
 
