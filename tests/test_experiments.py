@@ -26,6 +26,8 @@ SMALL = {  # what makes a full configuration take seconds
     "statistics_noise": {"seeds": (0,), "sizes": (2, 8), "batches": 50, "pool": 500, "examples": 512},
     "variance_shift": {"seeds": (0,), "drops": (0.5,), "epochs": 1, "examples": 512, "repeats": 3},
     "statistics_lag": {"seeds": (0,), "lrs": (1.0,), "epochs": 1, "examples": 512},
+    "lag_by_layer": {"seeds": (0,), "epochs": 1, "examples": 512, "test": 512},
+    "lag_remedies": {"seeds": (0,), "epochs": 2, "examples": 512, "test": 512},
     "ghost_gap": {"seeds": (0,), "sizes": (4,), "epochs": 1, "examples": 512},
     "population_normalization": {"seeds": (0,), "epochs": 1, "examples": 160, "reference": 64},
     "dropout_grid": {"seeds": (0,), "drops": (0.5,), "epochs": 1, "examples": 512},
@@ -69,6 +71,11 @@ def gap(t: pd.DataFrame) -> pd.DataFrame:
     return t.assign(gap=t["test_loss"] - t["train_loss"])
 
 
+def lost(t: pd.DataFrame, **where) -> float:
+    """The accuracy that moving averages cost."""
+    return mean(t.assign(lost=t["recalibrated"] - t["moving"]), "lost", **where)
+
+
 def noise(t: pd.DataFrame) -> float:
     """How far within 10 % of 1/√m the mean of a linear layer's batch spreads, where a convolution's is beyond it."""
     linear = t[t["layer"] == "norm3"]
@@ -107,10 +114,10 @@ EFFECTS = {
     ),
     "statistics_noise": noise,
     "variance_shift": lambda t: 0.02 - (t["ratio"] / t["formula"] - 1).abs().max(),
-    "statistics_lag": lambda t: (
-        mean(t.assign(lost=t["recalibrated"] - t["moving"]), "lost", momentum=0.01)
-        - mean(t.assign(lost=t["recalibrated"] - t["moving"]), "lost", momentum=0.1)
-    ),
+    "statistics_lag": lambda t: lost(t, momentum=0.01) - lost(t, momentum=0.1),
+    # no layer's moving averages cost as much as those of all
+    "lag_by_layer": lambda t: min(t[f"stale_{layer}"].mean() for layer in (1, 2, 3, 4)) - t["moving"].mean(),
+    "lag_remedies": lambda t: lost(t, arm="none") - 2 * max(lost(t, arm="rate"), lost(t, arm="average")),
     "ghost_gap": lambda t: mean(gap(t), "gap", ghost_size=256) - mean(gap(t), "gap", ghost_size=4),
     "population_normalization": lambda t: (
         mean(gap(t), "gap", norm="population", decay=0.0) - mean(gap(t), "gap", norm="batch")

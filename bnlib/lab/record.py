@@ -26,6 +26,7 @@ EXPERIMENTS = {
     for name in (
         "gradients_by_depth",
         "shallow_network",
+        "order_of_layers",
         "bias_before_normalization",
         "scale_invariance",
         "input_percentiles",
@@ -35,6 +36,9 @@ EXPERIMENTS = {
         "loss_along_step",
         "learning_rate_frontier",
         "moving_statistics",
+        "statistics_lag",
+        "lag_by_layer",
+        "lag_remedies",
         "training_speed",
         "statistics_noise",
         "ghost_gap",
