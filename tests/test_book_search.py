@@ -85,10 +85,42 @@ def test_a_result_names_its_section_and_shows_the_sentence(book, open_page, lang
     for context in page.locator("#search-results .context").all():
         text = context.inner_text()
         assert 0 < len(text) <= 300 and not re.search(r"\\[a-z]+\{|import |\$", text)  # no code, no TeX
+        assert not re.search("[，。：；？！] ", text)
     result.locator("a").click()
     page.wait_for_url(f"**/chapters/{language}/0*.html#*")
     page.locator(f"[id='{urlsplit(page.url).fragment}']").locator("h1, h2, h3").first.wait_for()
     assert troubles == []
+
+
+@pytest.mark.parametrize(
+    ("language", "query", "term"),
+    [
+        ("en", "mini-batches", "minibatch"),
+        ("en", "vanishing gradients", "vanishing / exploding gradient"),
+        ("en", "bias", "bias"),  # not "shift parameter", which is called so as well
+        ("zh", "ＢＮ", "批量归一化"),
+        ("zh", "梯度弥散", "梯度消失 / 梯度爆炸"),
+    ],
+)
+def test_a_term_is_known_in_the_plural_in_wide_letters_and_by_its_own_name_first(
+    file_book, open_page, language, query, term
+):
+    page, _ = look(open_page, file_book, language, query)
+    assert page.locator("li.search-term > a").inner_text().split(" › ")[1] == term
+    assert len(addresses(page)) > 1
+
+
+@pytest.mark.parametrize(
+    ("language", "query", "heading"),
+    [
+        ("en", "epsilon", "Why is ε inside the root?"),
+        ("zh", "epsilon", "ε为什么在根号里面？"),
+        ("zh", "为什么要加beta", "刚刚归一化，为什么又要乘γ加β？"),  # Latin and Chinese: pages that have both
+    ],
+)
+def test_letters_and_their_names_find_the_same_and_every_word_counts(file_book, open_page, language, query, heading):
+    page, _ = look(open_page, file_book, language, query)
+    assert page.locator("#search-results ul.search li > a").first.inner_text().split(" › ")[1] == heading
 
 
 @pytest.mark.parametrize("query", ["bnlib.norm.batch_norm", "batch_norm", "fold_batch_norm"])

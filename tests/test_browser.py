@@ -66,6 +66,12 @@ def test_a_page_opens_without_trouble_and_fits_a_phone(book, open_page, name):
     assert troubles == []
 
 
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_long_names_in_the_glossary_fit_the_smallest_phone(served_book, open_page, language):
+    page, _ = open_page(f"{served_book}/chapters/{language}/glossary.html", width=320)
+    assert page.evaluate("document.documentElement.scrollWidth") <= 320
+
+
 def sections(page) -> list[str]:
     return page.eval_on_selector_all("article section[id]", "found => found.map(section => section.id)")
 

@@ -21,8 +21,13 @@ from bilingual.languages import DEFAULT, language_of
 
 _SVG = "{http://www.w3.org/2000/svg}"
 _SAID = {
-    "en": {"data": "What this figure shows, and its data", "csv": "Save the table as CSV", "table": "Data: "},
-    "zh": {"data": "这张图的说明和数据", "csv": "把表格存为CSV文件", "table": "数据："},
+    "en": {
+        "data": "What this figure shows, and its data",
+        "csv": "Save the table as CSV",
+        "table": "Data: ",
+        "between": ": ",
+    },
+    "zh": {"data": "这张图的说明和数据", "csv": "把表格存为CSV文件", "table": "数据：", "between": "："},
 }
 _DATA = 'class="bnlib-data"'
 _COLOUR = re.compile(r"(?<=: )#([0-9a-f]{6})\b")
@@ -99,8 +104,8 @@ def _data(soup: BeautifulSoup, title: str, description: str, language: str, name
     rows = [[cell.get_text() for cell in row.find_all(["th", "td"])] for row in table.find_all("tr")] if table else []
     notes = [text.get_text() for text in soup.find_all("p")[1:]] if table else []
     parts = [
-        f'<details class="bnlib-data screen-only"><summary>{said["data"]}<span class="visually-hidden">: '
-        f"{escape(title)}</span></summary>\n<p>{escape(description)}</p>"
+        f'<details class="bnlib-data screen-only"><summary>{said["data"]}<span class="visually-hidden">'
+        f"{said['between']}{escape(title)}</span></summary>\n<p>{escape(description)}</p>"
     ]
     if rows:
         parts.append(_table(rows, said["table"] + title))

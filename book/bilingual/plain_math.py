@@ -1,4 +1,4 @@
-"""A formula as a few signs of plain text, for the sentences that a search shows: m − 1, σ_B², 10⁻⁵, √(v + ϵ)."""
+"""A formula as a few signs of plain text, for the sentences that a search shows: m − 1, σ_B², 10⁻⁵, √(v + ε)."""
 
 from xml.etree.ElementTree import Element
 
@@ -6,6 +6,7 @@ from bilingual.mathml import TexError, convert
 
 _LONG = 30  # signs; a longer one is no part of a sentence
 _RAISED = str.maketrans("0123456789−+n", "⁰¹²³⁴⁵⁶⁷⁸⁹⁻⁺ⁿ")
+_LETTERS = str.maketrans("ϵϕ", "εφ")  # as a reader types them
 _SPACED = frozenset("=≈≠<>≤≥←→+−·×∈∝≪≫")
 
 
@@ -34,7 +35,7 @@ def _row(items: list[Element]) -> str:
 def _text(item: Element) -> str:
     parts = list(item)
     if item.tag in ("mi", "mn", "mo", "mtext"):
-        return (item.text or "").replace("\u2061", "")
+        return (item.text or "").replace("\u2061", "").translate(_LETTERS)
     if item.tag in ("mrow", "mspace"):
         return _row(parts)
     if item.tag == "msqrt":

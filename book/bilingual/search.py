@@ -27,6 +27,7 @@ _NO_TEXT = (nodes.literal_block, nodes.math, nodes.math_block, nodes.raw, nodes.
 _NOT_SAID = frozenset(
     ("cell", "glossary-terms", "glossary-letters", "glossary-letter", "api-place")
 )  # by their classes
+_BETWEEN = re.compile(r"(?<=[。？！：；，、）]) ")  # none after a Chinese mark, also where a paragraph ends
 _RUNS = re.compile(rf"[{_HAN}]+|[^\W{_HAN}]+")
 
 
@@ -103,7 +104,7 @@ def _sections(doctree) -> list[list[str]]:
         parts = [_text(child) for child in section.children if not isinstance(child, nodes.section)]
         top = isinstance(section.parent, nodes.document)
         title = section.next_node(nodes.title).astext()
-        found.append(["" if top else section["ids"][0], title, " ".join(filter(None, parts))])
+        found.append(["" if top else section["ids"][0], title, _BETWEEN.sub("", " ".join(filter(None, parts)))])
     for term in doctree.findall(lambda node: isinstance(node, nodes.term) and node.get("shared")):
         said = term.parent.next_node(nodes.paragraph)
         found.append([term["ids"][0], term[0].astext(), said.astext()])
@@ -159,6 +160,8 @@ def _pairs(own: list[list[str]], others: list[list[str]]):
 def _spellings(row: dict[str, str], language: str) -> list[list[str]]:
     """All spellings of each of the terms that a row explains together, as in "moving mean / moving variance"."""
     names = [re.sub(r" \(.*?\)", "", name) for name in row[language].split(" / ")]
+    shared = names[-1].split()  # vanishing / exploding gradient: a vanishing gradient
+    names = [" ".join([*name.split(), *shared[len(name.split()) :]]) for name in names]
     short = re.findall(r"\((.*?)\)", row[language])
     also = [word for word in (row[f"also_{language}"] or "").split("; ") if word]
     paired = len(names) > 1 and len(also) == len(names)

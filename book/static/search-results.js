@@ -36,30 +36,45 @@
   const make = (tag, text = "", attributes = {}) => Object.assign(document.createElement(tag), { textContent: text }, attributes);
   const letter = /[\p{L}\p{N}_]/u;
   const inWord = (sign) => sign !== undefined && letter.test(sign) && !han.test(sign);
-  const plain = (text) => text.toLowerCase().replace(/[-‐–_\s]+/g, " ").trim();
+  // wide letters (ＢＮ) as the usual ones, one of the two shapes of a Greek letter (ϵ, ϕ) for both
+  const plain = (text) => text.normalize("NFKC").toLowerCase().replace(/[-‐–_\s]+/g, " ").trim();
 
   // --- the query, and the same with other spellings of the terms in it
 
-  // where a spelling stands in a query: English as whole words, Chinese anywhere
+  // [where a spelling stands in a query, how long it is there]: English as whole words or their plural, Chinese anywhere
   function place(query, spelling) {
     const at = query.indexOf(spelling);
-    const whole = han.test(spelling) || !(inWord(query[at - 1]) || inWord(query[at + spelling.length]));
-    return at > -1 && whole ? at : -1;
+    if (at < 0 || han.test(spelling)) return [at, spelling.length];
+    const length = spelling.length + (/^e?s(?![\p{L}\p{N}])/u.exec(query.slice(at + spelling.length))?.[0].length ?? 0);
+    return inWord(query[at - 1]) || inWord(query[at + length]) ? [-1, 0] : [at, length];
   }
+  const isWhole = (query, spelling) => place(query, spelling).join() === [0, query.length].join();
+  // the term that is called so; where several are also called so, the one whose name it is
   const named = (query) => {
-    const rows = terms.filter((row) => [...row.own, ...row.other].some((word) => plain(word) === query));
-    return rows.length ? rows[0] : null;
+    const rows = terms.filter((row) => [...row.own, ...row.other].some((word) => isWhole(query, plain(word))));
+    return rows.find((row) => isWhole(query, plain(row.name))) ?? rows[0] ?? null;
   };
+  // formulas are found by the names of their letters, sentences by the letters
+  const greek = { alpha: "α", beta: "β", gamma: "γ", delta: "δ", epsilon: "ε", lambda: "λ", mu: "μ", phi: "φ", sigma: "σ" };
   function variants(query, to) {
     const found = new Set([query, query.replace(/is(?=(e[ds]?|ing|ations?)\b)/g, "iz")]); // normalising: normalizing
     found.add(query.replace(/\b(col|neighb|behavi)or/g, "$1our").replace(/\bcenter/g, "centr")); // and the other way round
+    for (const [name, sign] of Object.entries(greek)) {
+      const [at, length] = place(query, name);
+      if (at > -1) found.add(query.slice(0, at) + sign + query.slice(at + length));
+      found.add(query.replaceAll(sign, name));
+    }
     const inside = terms
       .flatMap((row) => [...row.own, ...row.other].map((word) => [plain(word), row]))
-      .filter(([word]) => place(query, word) > -1)
+      .filter(([word]) => place(query, word)[0] > -1)
       .sort((a, b) => b[0].length - a[0].length);
     const longest = inside.filter(([word]) => word.length === inside[0][0].length);
-    for (const [word, row] of longest) {
-      for (const spelling of to === language ? row.own : row.other) found.add(query.replace(word, plain(spelling)));
+    const called = longest.filter(([word, row]) => plain(row.name) === word); // "bias" is more than another name of β
+    for (const [word, row] of called.length ? called : longest) {
+      const [at, length] = place(query, word);
+      for (const spelling of to === language ? row.own : row.other) {
+        found.add(query.slice(0, at) + plain(spelling) + query.slice(at + length));
+      }
     }
     return [...found];
   }
@@ -74,7 +89,16 @@
     return beginnings.reduce((longest, term) => (term.length > longest.length ? term : longest), "") || word;
   }
   const byTerms = Search.performTermsSearch;
-  Search.performTermsSearch = (words, ...more) => byTerms(new Set([...words].map(known)), ...more);
+  // a page has all of the words: word by word, for Sphinx, given several, takes a page with as many of them as are longer
+  // than two letters, and of Chinese pairs none is
+  Search.performTermsSearch = (words, ...more) => {
+    const [first, ...rest] = [...new Set([...words].map(known))].map((word) => byTerms(new Set([word]), ...more));
+    return (first ?? []).flatMap((found) => {
+      const others = rest.map((pages) => pages.find(([page]) => page === found[0]));
+      if (others.includes(undefined)) return [];
+      return [[...found.slice(0, 4), Math.max(found[4], ...others.map((other) => other[4])), ...found.slice(5)]];
+    });
+  };
 
   // page -> the best score that one of the spellings gives it
   function scores(spellings, code) {
@@ -129,7 +153,7 @@
       const phrase = spellings.map((spelling) => [beginning(lower, spelling), spelling.length]).filter(([at]) => at > -1);
       const parts = stems.map((stem) => [beginning(lower, stem), stem.length]).filter(([at]) => at > -1);
       const whole = runs.map((run) => [lower.indexOf(run), run.length]).filter(([at]) => at > -1);
-      const inTitle = spellings.some((spelling) => place(heading, spelling) > -1);
+      const inTitle = spellings.some((spelling) => place(heading, spelling)[0] > -1);
       const shares = parts.length / (stems.length || 1) + whole.length / (runs.length || 1);
       const named = stems.filter((stem) => beginning(heading, stem) > -1).length / (stems.length || 1);
       const weight = (name && title === name ? 9 : 0) + (inTitle ? 4 : 3 * named) + (phrase.length ? 3 : 0) + shares;
