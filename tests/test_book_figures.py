@@ -17,7 +17,7 @@ from bnlib.drawing import LOOKS
 
 PAGES = [f"chapters/{language}/{name}" for language in LANGUAGES for name in chapters()]
 LENET = {language: f"chapters/{language}/04_lenet" for language in LANGUAGES}
-FIGURES = 2  # of bnlib in chapter 04
+FIGURES = 5  # of bnlib in chapter 04
 HAN = re.compile("[\u4e00-\u9fff]")
 
 # What a colour looks like to who lacks one of the three cones, in linear RGB: Machado, Oliveira & Fernandes (2009),

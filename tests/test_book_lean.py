@@ -128,6 +128,23 @@ def test_a_chapter_is_ready_within_a_second(compressing_book, chromium, name):
     assert min(found) <= 1000
 
 
+@pytest.mark.parametrize("name", [*CHAPTERS, *SEARCHES])
+def test_a_page_needs_little_work_of_the_browser(compressing_book, chromium, name):
+    """What Lighthouse's score of performance hangs on, counted in processor time: other work on the machine is no part.
+
+    Lighthouse slows the processor down four times, and takes points off for tasks that block it for long.
+    """
+    context = chromium.new_context(viewport={"width": 390, "height": 844})
+    page = context.new_page()
+    devtools = context.new_cdp_session(page)
+    devtools.send("Performance.enable", {"timeDomain": "threadTicks"})
+    page.goto(f"{compressing_book}/{name}", wait_until="load")
+    rest(page)
+    found = {one["name"]: one["value"] for one in devtools.send("Performance.getMetrics")["metrics"]}
+    assert 0 < found["TaskDuration"] < 0.6  # seconds; a chapter takes about 0.2
+    context.close()
+
+
 @pytest.mark.parametrize("width", [1280, 390])
 @pytest.mark.parametrize("name", CHAPTERS)
 def test_nothing_jumps_when_widgets_and_mathematics_arrive(served_book, chromium, name, width):
@@ -189,20 +206,41 @@ def test_a_page_is_valid_and_holds_no_script(built_book, name):
     assert soup.find("meta", attrs={"name": "description"})["content"].strip()
 
 
+def violations(page, options: dict) -> list[tuple]:
+    """What axe finds wrong: its rule, where, and the element."""
+    found = page.evaluate("options => axe.run(options).then(r => r.violations)", {**options, **QUICK})
+    return [(rule["id"], node["target"], node["html"][:120]) for rule in found for node in rule["nodes"]]
+
+
 @pytest.mark.parametrize("name", EVERY)
 def test_axe_finds_nothing_wrong_and_the_policy_refuses_nothing_on_a_server(served_book, chromium, name):
     page = visit(chromium, f"{served_book}/{name}", reduced_motion="reduce")
     page.evaluate(AXE.read_text(encoding="utf-8"))
+    page.evaluate("document.querySelectorAll('details').forEach(one => (one.open = true))")
     for width in (1280, 390):
         for scheme, options in (("light", {}), ("dark", {"runOnly": COLOURS})):  # the dark differs in colours alone
             page.emulate_media(color_scheme=scheme)
             page.set_viewport_size({"width": width, "height": 900})
             page.locator(f"html[data-theme={scheme}]").wait_for(state="attached")
             page.evaluate("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done())))")
-            found = page.evaluate("options => axe.run(options).then(r => r.violations)", {**options, **QUICK})
-            said = [(rule["id"], node["target"], node["html"][:120]) for rule in found for node in rule["nodes"]]
-            assert said == [], f"{scheme}, {width} px wide"
+            assert violations(page, options) == [], f"{scheme}, {width} px wide"
     assert page.evaluate("noted.refused") == []
+    page.context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_axe_finds_nothing_wrong_in_what_opens_over_a_page(served_book, chromium, language, scheme):
+    """The search's dialog, and what a symbol of a formula says when it is asked."""
+    page = visit(chromium, f"{served_book}/chapters/{language}/02_formulas.html", color_scheme=scheme)
+    page.evaluate(AXE.read_text(encoding="utf-8"))
+    page.locator("#equation-2-1 [data-symbol=mu-B]").click()
+    page.locator("#symbol-tip:visible").wait_for()
+    assert violations(page, {}) == []
+    page.keyboard.press("Escape")
+    page.keyboard.press("Control+k")
+    page.locator("dialog[open]").wait_for()
+    assert violations(page, {}) == []
     page.context.close()
 
 

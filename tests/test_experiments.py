@@ -20,11 +20,14 @@ SMALL = {  # what makes a full configuration take seconds
     "scale_invariance": {"seeds": (0,), "alphas": (0.3, 3.0), "epochs": 1, "examples": 512},
     "input_percentiles": {"seeds": (0,), "epochs": 2, "examples": 600, "every": 10},
     "deep_linear": {"seeds": (0,), "steps": 3, "every": 3, "depth": 5},
+    "shift_by_rate": {"seeds": (0,), "lrs": (1e-7,), "steps": 2, "every": 2},
     "noisy_normalization": {"seeds": (0,), "lrs": (0.1,), "epochs": 1, "examples": 1280},
     "loss_along_step": {"seeds": (0,), "epochs": 1, "examples": 1024, "every": 4},
     "statistics_noise": {"seeds": (0,), "sizes": (2, 8), "batches": 50, "pool": 500, "examples": 512},
     "variance_shift": {"seeds": (0,), "drops": (0.5,), "epochs": 1, "examples": 512, "repeats": 3},
     "statistics_lag": {"seeds": (0,), "lrs": (1.0,), "epochs": 1, "examples": 512},
+    "lag_by_layer": {"seeds": (0,), "epochs": 1, "examples": 512, "test": 512},
+    "lag_remedies": {"seeds": (0,), "epochs": 2, "examples": 512, "test": 512},
     "ghost_gap": {"seeds": (0,), "sizes": (4,), "epochs": 1, "examples": 512},
     "population_normalization": {"seeds": (0,), "epochs": 1, "examples": 160, "reference": 64},
     "dropout_grid": {"seeds": (0,), "drops": (0.5,), "epochs": 1, "examples": 512},
@@ -59,8 +62,18 @@ def depth(t: pd.DataFrame) -> float:
     return orders("none") - abs(orders("batch")) - 2
 
 
+def above_first(t: pd.DataFrame) -> pd.DataFrame:
+    """Nothing below the first layer moves."""
+    return t[t["layer"] > 1]
+
+
 def gap(t: pd.DataFrame) -> pd.DataFrame:
     return t.assign(gap=t["test_loss"] - t["train_loss"])
+
+
+def lost(t: pd.DataFrame, **where) -> float:
+    """The accuracy that moving averages cost."""
+    return mean(t.assign(lost=t["recalibrated"] - t["moving"]), "lost", **where)
 
 
 def noise(t: pd.DataFrame) -> float:
@@ -86,6 +99,10 @@ EFFECTS = {
     ),
     "input_percentiles": lambda t: mean(t, "moved", norm="none") - 2 * mean(t, "moved", norm="batch"),
     "deep_linear": lambda t: mean(t[t["step"] > 1], "loss", norm="none") - mean(t[t["step"] > 1], "loss", norm="batch"),
+    "shift_by_rate": lambda t: min(
+        mean(above_first(t), "cosine", lr=lr, norm="none") - mean(above_first(t), "cosine", lr=lr, norm="batch")
+        for lr in (1e-7, 1e-6)
+    ),
     "noisy_normalization": lambda t: min(
         mean(at_end(t), "train_accuracy", arm="noisy batch", lr=0.1)
         - mean(at_end(t), "train_accuracy", arm="none", lr=0.1),
@@ -97,10 +114,10 @@ EFFECTS = {
     ),
     "statistics_noise": noise,
     "variance_shift": lambda t: 0.02 - (t["ratio"] / t["formula"] - 1).abs().max(),
-    "statistics_lag": lambda t: (
-        mean(t.assign(lost=t["recalibrated"] - t["moving"]), "lost", momentum=0.01)
-        - mean(t.assign(lost=t["recalibrated"] - t["moving"]), "lost", momentum=0.1)
-    ),
+    "statistics_lag": lambda t: lost(t, momentum=0.01) - lost(t, momentum=0.1),
+    # no layer's moving averages cost as much as those of all
+    "lag_by_layer": lambda t: min(t[f"stale_{layer}"].mean() for layer in (1, 2, 3, 4)) - t["moving"].mean(),
+    "lag_remedies": lambda t: lost(t, arm="none") - 2 * max(lost(t, arm="rate"), lost(t, arm="average")),
     "ghost_gap": lambda t: mean(gap(t), "gap", ghost_size=256) - mean(gap(t), "gap", ghost_size=4),
     "population_normalization": lambda t: (
         mean(gap(t), "gap", norm="population", decay=0.0) - mean(gap(t), "gap", norm="batch")

@@ -28,15 +28,28 @@ EXPERIMENTS = {
     for name in (
         "gradients_by_depth",
         "shallow_network",
+        "order_of_layers",
         "bias_before_normalization",
         "scale_invariance",
         "input_percentiles",
         "deep_linear",
+        "shift_by_rate",
+        "noisy_normalization",
+        "loss_along_step",
         "learning_rate_frontier",
         "moving_statistics",
+        "statistics_lag",
+        "lag_by_layer",
+        "lag_remedies",
         "training_speed",
         "statistics_noise",
         "ghost_gap",
+        "population_normalization",
+        "dropout_grid",
+        "variance_shift",
+        "batch_uncertainty",
+        "weight_decay",
+        "small_batches",
     )
 }
 

@@ -1,6 +1,12 @@
 """Figures, each drawn from a table of an experiment, in the current language."""
 
-from bnlib.lab.figures.lenet import learning_rate_frontier, moving_against_recalibrated, statistics_lag
+from bnlib.lab.figures.lenet import (
+    lag_by_layer,
+    lag_remedies,
+    learning_rate_frontier,
+    moving_against_recalibrated,
+    statistics_lag,
+)
 from bnlib.lab.figures.motivation import gradients_by_depth, input_percentiles, shallow_network
 from bnlib.lab.figures.noise import batch_uncertainty, population_normalization, weight_decay
 from bnlib.lab.figures.practice import order_of_layers, small_batches
@@ -21,6 +27,8 @@ __all__ = [
     "ghost_gap",
     "gradients_by_depth",
     "input_percentiles",
+    "lag_by_layer",
+    "lag_remedies",
     "learning_rate_frontier",
     "loss_along_step",
     "moving_against_recalibrated",

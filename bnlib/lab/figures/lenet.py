@@ -187,3 +187,76 @@ def statistics_lag(table: pd.DataFrame) -> Drawing:
         seen[column] = message("figure.between").join(largest)
     description = message("figure.statistics_lag", **seen)
     return curves(message("figure.title_statistics_lag"), description, shown, "statistics_lag")
+
+
+def lag_by_layer(table: pd.DataFrame) -> Drawing:
+    """Accuracy that one layer's moving averages cost alone, and how far its mean and deviation lag, by layer.
+
+    Args:
+        table: of the experiment lag_by_layer; of each run, the mean over its epochs after the first.
+    """
+    later = table[table["epoch"] > 1].groupby("seed").mean(numeric_only=True)
+    layers = [1, 2, 3, 4]
+
+    def by_layer(name: str) -> pd.DataFrame:
+        return later[[f"{name}_{layer}" for layer in layers]].set_axis(layers, axis=1).T
+
+    costs = later["recalibrated"] - by_layer("stale")
+    every = (later["recalibrated"] - later["moving"]).mean()
+    lags = {"mean": BLUE, "std": GREEN}
+    made = tuple(Curve(look, message(f"figure.lagging_{kind}"), by_layer(f"lag_{kind}")) for kind, look in lags.items())
+    across = message("figure.layer_from_bottom")
+    one = Curve(ORANGE, message("figure.this_layer"), costs)
+    level = (every, message("figure.all_layers"))
+    shown = [
+        Panel(across, message("figure.lost_by_layer"), (one,), ticks=layers, level=level),
+        Panel(across, message("figure.lag_std"), made, ticks=layers, floor=0),
+    ]
+    seen = {f"cost_{layer}": costs.loc[layer].mean() for layer in layers}
+    seen |= {f"{kind}_{layer}": curve.mean()[layer] for kind, curve in zip(lags, made, strict=True) for layer in layers}
+    description = message("figure.lag_by_layer", every=every, **seen)
+    return curves(message("figure.title_lag_by_layer"), description, shown, "lag_by_layer")
+
+
+def lag_remedies(table: pd.DataFrame) -> Drawing:
+    """Test accuracy with moving and with recalibrated statistics after each way to go over the last epoch.
+
+    Args:
+        table: of the experiment lag_remedies; marks are means over seeds, bars reach from the lowest to the highest.
+    """
+    arms = ("none", "momentum", "rate", "average")
+    looks = {name: _STATISTICS[name] for name in ("moving", "recalibrated")}
+    found = {name: table.pivot(index="arm", columns="seed", values=name).loc[list(arms)] for name in looks}
+    names = {name: message(f"figure.short_{name}") for name in looks}
+    labels = [message(f"figure.remedy_{arm}") for arm in arms]
+    with styled():
+        shown = [(message("figure.last_epoch"), message("figure.test_accuracy"))]
+        figure, (axes,) = panels(shown, right=end_margin(list(names.values())))
+        axes.set_xticks(range(len(arms)), labels=labels)
+        ends = []
+        for side, (name, look) in zip((-0.1, 0.1), looks.items(), strict=True):
+            places, means = [place + side for place in range(len(arms))], found[name].mean(axis=1)
+            axes.vlines(places, found[name].min(axis=1), found[name].max(axis=1), color=look.colour, linewidth=1.5)
+            axes.plot(places, means, **look.points(), linestyle="", gid=f"series-{look.name}")
+            ends.append((look, names[name], places[-1], means.iloc[-1]))
+        axes.set(xlim=(-0.4, len(arms) - 0.6), ylim=axes.get_ylim())
+        label_ends(axes, ends)
+        seen = {f"{name}_{arm}": found[name].loc[arm].mean() for name in looks for arm in arms}
+        return draw(
+            figure,
+            title=message("figure.title_lag_remedies"),
+            description=message("figure.lag_remedies", **seen),
+            data=_by_remedy(found, names, dict(zip(arms, labels, strict=True))),
+        )
+
+
+def _by_remedy(found: dict[str, pd.DataFrame], names: dict[str, str], labels: dict[str, str]) -> Data:
+    """A row for each way: of both kinds of statistics the mean, the lowest and the highest run."""
+    columns, kinds = [message("figure.last_epoch")], {"mean": "mean", "lowest": "min", "highest": "max"}
+    for name in found:
+        columns += [message("figure.column", what=names[name], kind=message(f"figure.{kind}")) for kind in kinds]
+    rows = [
+        (label, *(f"{runs.loc[arm].agg(how):.4f}" for runs in found.values() for how in kinds.values()))
+        for arm, label in labels.items()
+    ]
+    return Data(tuple(columns), tuple(rows), message("figure.every_run", name="lag_remedies"))
