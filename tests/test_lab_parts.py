@@ -15,6 +15,7 @@ import torch
 import bnlib
 from bnlib import lab
 from bnlib.lab import learning_rate_frontier as frontier
+from bnlib.lab import order_of_layers, record
 from bnlib.lab.parts import grid, measure_here, measure_side_by_side
 
 CONFIG = frontier.Config(lrs=(0.1, 1e30), seeds=(0, 1), epochs=1, batch_size=500)
@@ -38,14 +39,14 @@ def test_processes_give_what_this_process_gives(data, tmp_path):
         assert torch.get_num_threads() == 2
     finally:
         torch.set_num_threads(before)
-    there, processes = measure_side_by_side(frontier, data, CONFIG, keep=tmp_path, revision="r", workers=2)
+    there, processes = measure_side_by_side(frontier, data, CONFIG, keep=tmp_path, code="c", workers=2)
     pd.testing.assert_frame_equal(here, there)
     assert processes == 2 and list(tmp_path.iterdir()) == []
     assert here["diverged_step"].notna().tolist() == [False, False, True, True] * 2
 
 
 def test_what_is_finished_is_not_measured_again(data, tmp_path, monkeypatch):
-    """A part that raises loses nothing of the others; another revision or configuration begins anew."""
+    """A part that raises loses nothing of the others; other code or another configuration begins anew."""
     really, asked = frontier.measure, []
 
     def measure(part, data, config):
@@ -56,15 +57,15 @@ def test_what_is_finished_is_not_measured_again(data, tmp_path, monkeypatch):
 
     monkeypatch.setattr(frontier, "measure", measure)
 
-    def run(revision, config=CONFIG):
+    def run(code, config=CONFIG):
         asked.clear()
-        return measure_side_by_side(frontier, data, config, keep=tmp_path, revision=revision, workers=1)[0]
+        return measure_side_by_side(frontier, data, config, keep=tmp_path, code=code, workers=1)[0]
 
     with pytest.raises(OSError, match="the plug was pulled"):
-        run("r")
+        run("c")
     assert len(asked) == 6
     (tmp_path / "mended").touch()
-    table = run("r")
+    table = run("c")
     assert asked == [("batch", 0.1, 1), ("batch", 1e30, 0), ("batch", 1e30, 1)]
     pd.testing.assert_frame_equal(table, run("another"))
     assert len(asked) == 8
@@ -73,7 +74,7 @@ def test_what_is_finished_is_not_measured_again(data, tmp_path, monkeypatch):
 def test_an_error_in_a_process_arrives_as_itself(data, tmp_path):
     config = frontier.Config(norms=("none", "warp"), lrs=(0.1,), seeds=(0,), epochs=1)
     with pytest.raises(ValueError, match="warp"):
-        measure_side_by_side(frontier, data, config, keep=tmp_path, revision="r", workers=2)
+        measure_side_by_side(frontier, data, config, keep=tmp_path, code="c", workers=2)
 
 
 def test_kill_in_the_middle_and_go_on(tmp_path):
@@ -95,6 +96,46 @@ def test_kill_in_the_middle_and_go_on(tmp_path):
     table = pd.read_csv(tmp_path / "lab_results" / "learning_rate_frontier.csv")
     assert len(table) == 12 and (table["path"] == "kept").sum() == 2 * len(kept)
     assert not any((tmp_path / "lab_results" / "parts").iterdir())
+
+
+def test_all_of_them_go_on_where_they_were_stopped(tmp_path, monkeypatch):
+    """The second experiment raises at first; called again, the first one isn't measured a second time."""
+    monkeypatch.chdir(tmp_path)
+    small = {"lrs": (0.1,), "seeds": (0,), "epochs": 1, "batch_size": 500}
+    monkeypatch.setattr(frontier, "QUICK", frontier.Config(**small))
+    monkeypatch.setattr(order_of_layers, "QUICK", order_of_layers.Config(("sigmoid",), **small, examples=1000))
+    names = ("learning_rate_frontier", "order_of_layers")
+    monkeypatch.setattr(record, "EXPERIMENTS", {name: f"bnlib.lab.{name}" for name in names})
+    really, written = order_of_layers.measure, []
+
+    def pulled(part, data, config):
+        raise OSError("the plug was pulled")
+
+    def run():
+        for path in lab.run_all(quick=True, subset=True, workers=1):
+            written.append(path.stem)
+
+    monkeypatch.setattr(order_of_layers, "measure", pulled)
+    with pytest.raises(OSError, match="the plug was pulled"):
+        run()
+    monkeypatch.setattr(order_of_layers, "measure", really)
+    run()
+    assert written == list(names)
+    run()
+    assert written == 2 * list(names) and not any((tmp_path / "lab_results" / "parts").iterdir())
+
+
+def test_changed_code_is_other_code(tmp_path, monkeypatch):
+    """Committed or not: a part that was measured before a change is measured again."""
+    package = tmp_path / "bnlib"
+    (package / "lab" / "results").mkdir(parents=True)
+    (package / "training.py").write_text("lr = 1.0")
+    monkeypatch.setattr(record, "__file__", str(package / "lab" / "record.py"))
+    before = record._code()
+    (package / "lab" / "results" / "a.csv").write_text("1")
+    assert record._code() == before
+    (package / "training.py").write_text("lr = 0.1")
+    assert record._code() != before
 
 
 def test_a_quick_run_for_a_page(data):

@@ -22,10 +22,9 @@ def lab(args: argparse.Namespace) -> None:
 
     if args.all and args.name is not None:
         raise ValueError(message("command.name_and_all", name=args.name))
-    names = list(lab.EXPERIMENTS) if args.all else [args.name]
-    if names == [None]:
+    if args.name is None and not args.all:
         print(message("command.experiments", names=", ".join(lab.EXPERIMENTS)))
         return
-    for name in names:
-        path = lab.run(name, quick=args.quick, subset=args.subset, workers=args.workers)
+    how = {"quick": args.quick, "subset": args.subset, "workers": args.workers}
+    for path in lab.run_all(**how) if args.all else [lab.run(args.name, **how)]:
         print(message("command.written", path=path))

@@ -6,6 +6,6 @@ them and returns its rows. Its recorded result is results/NAME.csv beside NAME.j
 `python -m bnlib lab NAME` measures it again, the parts side by side in processes.
 """
 
-from bnlib.lab.record import EXPERIMENTS, load, measure, provenance, run
+from bnlib.lab.record import EXPERIMENTS, load, measure, provenance, run, run_all
 
-__all__ = ["EXPERIMENTS", "load", "measure", "provenance", "run"]
+__all__ = ["EXPERIMENTS", "load", "measure", "provenance", "run", "run_all"]

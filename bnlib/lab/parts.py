@@ -45,7 +45,7 @@ def measure_side_by_side(
     config: object,
     *,
     keep: Path,
-    revision: str,
+    code: str,
     workers: int | None = None,
     progress: bool | None = None,
 ) -> tuple[pd.DataFrame, int]:
@@ -54,8 +54,8 @@ def measure_side_by_side(
     Args:
         data: the whole data set or the embedded subset: processes read it anew.
         keep: a folder for the finished parts; whoever calls again with the same experiment, configuration, data and
-            revision gets those from there. It is emptied when all are there.
-        revision: of the code.
+            code gets those from there. It is emptied when all are there.
+        code: what tells this code from any other.
         workers: processes; None for one on each core this process may use.
         progress: True, False, or None to show a bar in terminals and notebooks only.
 
@@ -66,7 +66,7 @@ def measure_side_by_side(
         Exception: what a part raises; the others that are finished are kept.
     """
     parts = experiment.parts(config)
-    kept = Kept(keep, experiment.__name__, config, data.name, revision)
+    kept = Kept(keep, experiment.__name__, config, data.name, code)
     found = {number: rows for number, part in enumerate(parts) if (rows := kept.find(part)) is not None}
     missing = [number for number in range(len(parts)) if number not in found]
     workers = 1 if getattr(experiment, "ALONE", False) else min(workers or usable_cores(), max(1, len(missing)))
@@ -125,10 +125,10 @@ def _one(experiment: ModuleType, part: Part, data: FashionMNIST, config: object)
 
 
 class Kept:
-    """Finished parts as files: one folder for each experiment, configuration, data and revision of the code."""
+    """Finished parts as files: one folder for each experiment, configuration, data and code."""
 
-    def __init__(self, folder: Path, name: str, config: object, data: str, revision: str) -> None:
-        self.folder = folder / f"{name.rpartition('.')[2]}-{_digest([asdict(config), data, revision])}"
+    def __init__(self, folder: Path, name: str, config: object, data: str, code: str) -> None:
+        self.folder = folder / f"{name.rpartition('.')[2]}-{_digest([asdict(config), data, code])}"
 
     def find(self, part: Part) -> Rows | None:
         path = self._path(part)

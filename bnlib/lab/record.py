@@ -6,8 +6,10 @@ import platform
 import subprocess
 import tempfile
 import time
+from collections.abc import Iterator
 from dataclasses import asdict
 from datetime import UTC, datetime
+from hashlib import sha256
 from importlib import import_module
 from io import StringIO
 from pathlib import Path
@@ -137,7 +139,7 @@ def run(
     _check_place(folder)
     _check_place(WORK)
     start, revision = time.perf_counter(), _revision()
-    how = {"keep": WORK / "parts", "revision": revision, "workers": workers, "progress": progress}
+    how = {"keep": WORK / "parts", "code": _code(), "workers": workers, "progress": progress}
     table, processes = measure_side_by_side(experiment, data, config, **how)
     facts = {**_provenance(name, config, data), "processes": processes}
     facts |= {"threads": torch.get_num_threads() if alone else 1, "seconds": round(time.perf_counter() - start)}
@@ -146,6 +148,24 @@ def run(
     table.to_csv(text, index=False, lineterminator="\n", float_format="%.6g")
     _write(folder / f"{name}.json", json.dumps(facts, indent=2) + "\n")
     return _write(folder / f"{name}.csv", text.getvalue())
+
+
+def run_all(*, quick: bool = False, subset: bool = False, workers: int | None = None) -> Iterator[Path]:
+    """Measure every experiment as `run` does, one after the other; the paths of the tables, as they are written.
+
+    Stopped and started again with the same code, it goes on where it was: experiments that were finished are left out.
+    """
+    listed = WORK / "parts" / f"all{'-quick' * quick}{'-subset' * subset}-{_code()}.json"
+    finished = json.loads(listed.read_text(encoding="utf-8")) if listed.exists() else []
+    for name in EXPERIMENTS:
+        if name in finished:
+            continue
+        path = run(name, quick=quick, subset=subset, workers=workers)
+        finished.append(name)
+        listed.parent.mkdir(parents=True, exist_ok=True)
+        _write(listed, json.dumps(finished))
+        yield path
+    listed.unlink(missing_ok=True)
 
 
 def _check_place(folder: Path) -> None:
@@ -200,6 +220,15 @@ def _revision() -> str:
     commit = git("rev-parse", "--short=12", "HEAD")
     changed = git("status", "--porcelain", "--", "..", ":(exclude)results")  # recording one changes no other
     return commit + ("+" if commit and changed else "")
+
+
+def _code() -> str:
+    """A digest of the package's code as it stands here, committed or not: what finished parts were measured by."""
+    package = Path(__file__).parent.parent
+    found = sha256()
+    for path in sorted(path for kind in ("py", "cpp", "h") for path in package.rglob(f"*.{kind}")):
+        found.update(f"{path.relative_to(package)}\n".encode() + path.read_bytes())
+    return found.hexdigest()[:12]
 
 
 def _write(path: Path, text: str) -> Path:
