@@ -13,8 +13,11 @@ CHAPTERS = Path(__file__).resolve().parent.parent / "chapters"
 PAGES = sorted(path.relative_to(CHAPTERS) for path in CHAPTERS.glob("*/*") if path.suffix in (".ipynb", ".md"))
 GENERATED = {"glossary.md", "references.md"}  # made from tables when the book is built
 LIVE = "nbval-ignore-output"
-DECIMAL = r"(?<![\w.])\d[\d,]*\.\d+(?![\d.]*\w)"
-NO_RESULT = r"\((?:\d\.\d+)\)|Python[\d., 和]+|PyTorch \d\.\d+|torch \d\.\d+|d2l \d\.\d+"  # (2.3), Python 3.11
+DECIMAL = r"(?<![A-Za-z_\d.])\d+(?:,\d{3})*\.\d+(?![\d.]*[A-Za-z])"
+NO_RESULT = (  # equation (2.3), section 3.2, Python 3.11
+    r"\(\d\.\d+\)|(?:sections?|definition|theorem|定义|定理) ?[\d.]+|[\d.]+节"
+    r"|(?:Python|PyTorch|torch|d2l)[ \d.,、或和or]*"
+)
 SOURCE = r"\]\(https?://|\]\(\d\d_\w+\.ipynb"  # a work, or the chapter that prints the number
 
 
@@ -41,18 +44,26 @@ def prose(page: Path) -> list[str]:
         text = "\n\n".join("".join(cell["source"]) for cell in cells)
     text = re.sub(r"```.*?```", "", text, flags=re.S)
     text = re.sub(r"(`+)[^`].*?\1", "", text)
+    text = re.sub(r"(?m)^#.*$", "", text)  # a heading may ask for a number
     return re.split(r"\n\s*\n|\n(?=\s*(?:[-*|#]|\d+\.) ?)", re.sub(r"\\tag\{[^}]*\}", "", text))
+
+
+def is_shown(number: str, found: set[str]) -> bool:
+    """Whether it is one of the numbers, or one of them rounded."""
+    digits = len(number.partition(".")[2])
+    return number in found or any(
+        len(one.partition(".")[2]) > digits and f"{float(one):.{digits}f}" == number for one in found
+    )
 
 
 def unfounded(page: Path) -> list[tuple[str, str]]:
     """Decimals that stand in no output, in paragraphs without a source."""
-    found = set(re.findall(r"\d[\d,]*\.\d+", shown(page)))
-    found |= {number.replace(",", "") for number in found}
+    found = {number.replace(",", "") for number in re.findall(r"\d+(?:,\d{3})*\.\d+", shown(page))}
     missing = []
     for paragraph in prose(page):
         said = re.sub(NO_RESULT, "", re.sub(r"\]\([^)]*\)", "]", paragraph))
         for number in re.findall(DECIMAL, said.replace("{,}", ",")):
-            if number not in found and number.replace(",", "") not in found and not re.search(SOURCE, paragraph):
+            if not is_shown(number.replace(",", ""), found) and not re.search(SOURCE, paragraph):
                 missing.append((number, paragraph[:90]))
     return missing
 
