@@ -230,17 +230,17 @@ def lag_remedies(table: pd.DataFrame) -> Drawing:
     names = {name: message(f"figure.short_{name}") for name in looks}
     labels = [message(f"figure.remedy_{arm}") for arm in arms]
     with styled():
-        shown = [(message("figure.last_epoch"), message("figure.test_accuracy"))]
-        figure, (axes,) = panels(shown, right=end_margin(list(names.values())))
+        figure, (axes,) = panels([(message("figure.last_epoch"), message("figure.test_accuracy"))])
         axes.set_xticks(range(len(arms)), labels=labels)
-        ends = []
-        for side, (name, look) in zip((-0.1, 0.1), looks.items(), strict=True):
-            places, means = [place + side for place in range(len(arms))], found[name].mean(axis=1)
+        for number, (name, look) in enumerate(looks.items()):
+            places = [place + 0.2 * number - 0.1 for place in range(len(arms))]
             axes.vlines(places, found[name].min(axis=1), found[name].max(axis=1), color=look.colour, linewidth=1.5)
-            axes.plot(places, means, **look.points(), linestyle="", gid=f"series-{look.name}")
-            ends.append((look, names[name], places[-1], means.iloc[-1]))
-        axes.set(xlim=(-0.4, len(arms) - 0.6), ylim=axes.get_ylim())
-        label_ends(axes, ends)
+            axes.plot(places, found[name].mean(axis=1), **look.points(), linestyle="", gid=f"series-{look.name}")
+            corner = (0.6, 0.3 - 0.1 * number)  # below the two arms that lose little
+            axes.plot(*corner, **look.points(), transform=axes.transAxes)
+            text = {"xycoords": "axes fraction", "xytext": (10, -5), "textcoords": "offset points"}
+            axes.annotate(names[name], corner, **text)
+        axes.set_xlim(-0.5, len(arms) - 0.5)
         seen = {f"{name}_{arm}": found[name].loc[arm].mean() for name in looks for arm in arms}
         return draw(
             figure,
