@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+import growing_experiment
 import pandas as pd
 import pytest
 import torch
@@ -75,6 +76,14 @@ def test_an_error_in_a_process_arrives_as_itself(data, tmp_path):
     config = frontier.Config(norms=("none", "warp"), lrs=(0.1,), seeds=(0,), epochs=1)
     with pytest.raises(ValueError, match="warp"):
         measure_side_by_side(frontier, data, config, keep=tmp_path, code="c", workers=2)
+
+
+def test_processes_that_grow_are_replaced_and_nothing_is_lost(data, tmp_path):
+    table, _ = measure_side_by_side(
+        growing_experiment, data, growing_experiment.FULL, keep=tmp_path, code="c", workers=2
+    )
+    assert table["number"].tolist() == list(range(8))
+    assert table["kept"].max() < 4  # or no process was replaced
 
 
 def test_kill_in_the_middle_and_go_on(tmp_path):

@@ -7,6 +7,7 @@ so small that a part takes one thread: two parts side by side take hardly longer
 
 import json
 import os
+import warnings
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from functools import cache
@@ -100,7 +101,10 @@ def _measured(
         yield from ((number, _one(experiment, parts[number], data, config)) for number in missing)
         return
     subset = data.name != "fashion-mnist"
-    with parallel_config(backend="loky", inner_max_num_threads=1):
+    with warnings.catch_warnings(), parallel_config(backend="loky", inner_max_num_threads=1):
+        # a process that has grown is replaced when it has handed in its part: nothing is lost. Where warnings are
+        # errors, this one would end the thread that replaces it, and the wait for the other parts would have no end
+        warnings.filterwarnings("ignore", "A worker stopped while some jobs were given", UserWarning)
         yield from Parallel(n, return_as="generator_unordered", pre_dispatch="2*n_jobs")(
             delayed(_elsewhere)(experiment.__name__, number, parts[number], config, subset, current())
             for number in missing
