@@ -1,6 +1,7 @@
 """The chapters hold together: both languages the same cells, equations and code; short cells; outputs stored."""
 
 import ast
+import csv
 import json
 import re
 from pathlib import Path
@@ -12,6 +13,9 @@ CHAPTERS = ROOT / "chapters"
 NAMES = sorted(path.name for path in (CHAPTERS / "en").iterdir() if path.suffix in (".ipynb", ".md"))
 NOTEBOOKS = [(language, name) for language in ("en", "zh") for name in NAMES if name.endswith(".ipynb")]
 LIVE = "nbval-ignore-output"
+with (ROOT / "book" / "glossary.tsv").open(encoding="utf-8", newline="") as file:
+    TERMS = list(csv.DictReader(file, delimiter="\t", quoting=csv.QUOTE_NONE))
+HOMONYMS = {"activation", "kernel"}  # also the function; of a convolution, and the program on a GPU
 REASON = {"en": "# not compared: ", "zh": "# 不比较输出："}
 
 
@@ -65,12 +69,32 @@ class TestBothLanguages:
 
     @pytest.mark.parametrize(
         "pattern",
-        [r"(?m)^(#+) ", r"<(details)>", r'class="(misconception)"', r"(?m)^(\|)"],
-        ids=["headings", "details", "misconceptions", "table rows"],
+        [
+            r"(?m)^(#+) ",
+            r"<(details)>",
+            r'class="(misconception)"',
+            r"(?m)^(\|)",
+            r"(?m)^\*\*(?:Exercise |练习)(\d+)[.。]\*\*",
+            r"(!)\[",
+        ],
+        ids=["headings", "details", "misconceptions", "table rows", "exercises", "images"],
     )
     def test_same_structure(self, name, pattern):
         en, zh = ([re.findall(pattern, text) for text in markdown(language, name)] for language in ("en", "zh"))
         assert en == zh
+
+    def test_the_terms_of_the_glossary_are_used(self, name):
+        """What the English page speaks of more than once or twice has its Chinese term on the Chinese page."""
+        english = re.sub(r"`[^`]*`", "", "\n".join(markdown("en", name))).lower()
+        chinese = "\n".join(markdown("zh", name))
+        missing = []
+        for row in TERMS:
+            term = row["en"].split(" (")[0].split(" / ")[0].lower()
+            said = re.findall(rf"\b{re.escape(term)}(?:e?s)?\b", english)
+            words = re.split(r" / |[、，]", f"{row['zh']}、{row['also_zh']}")
+            if len(said) > 2 and term not in HOMONYMS and not any(word and word in chinese for word in words):
+                missing.append(row["zh"])
+        assert missing == []
 
     def test_same_equations(self, name):
         def equations(language):
