@@ -66,10 +66,11 @@ def _space(language: str) -> str:
 
 
 def _exercise(box) -> str:
-    """The name of the exercise that a hint or solution belongs to: the bold beginning of a paragraph before it."""
+    """What a hint or solution belongs to: a bold beginning with its full stop, as of an exercise, or a heading."""
     for paragraph in box.find_all_previous(["p", "h1", "h2", "h3"]):
         strong = paragraph.find("strong")
-        if strong is not None and not "".join(map(str, strong.previous_siblings)).strip():
+        first = strong is not None and not "".join(map(str, strong.previous_siblings)).strip()
+        if first and strong.get_text().strip().endswith((".", "。", ":", "：")):
             return re.sub(r"[.。:：]$", "", strong.get_text().strip())
         if paragraph.name != "p":
             return re.sub(r"[.。:：]$", "", paragraph.get_text().strip())
