@@ -80,6 +80,20 @@ def test_the_recorded_contenders_learned_alike():
     assert last.max() - last.min() < 0.02
 
 
+def test_the_recorded_moving_averages_cost_accuracy_in_every_seed():
+    means = lab.load("moving_statistics").groupby("seed")[["moving", "recalibrated"]].mean()
+    assert (means["recalibrated"] - means["moving"] > 0.01).all()
+
+
+def test_the_recorded_frontier_is_wider_with_normalization():
+    """As chapter 01 says: rates from 0.03 to 30 instead of 0.1 to 3."""
+    table = lab.load("learning_rate_frontier")
+    last = table[table["epoch"] == table["epoch"].max()].groupby(["norm", "lr"])["train_accuracy"].mean()
+    learned = {norm: list(last[norm][last[norm] > 0.2].index) for norm in ("none", "batch")}
+    assert learned["none"] == [0.1, 0.3, 1.0, 3.0]
+    assert learned["batch"] == [0.03, *learned["none"], 10.0, 30.0]
+
+
 @pytest.mark.parametrize("name", lab.EXPERIMENTS)
 def test_every_experiment_is_recorded_with_provenance(name):
     facts = lab.provenance(name)
