@@ -76,6 +76,12 @@ def lost(t: pd.DataFrame, **where) -> float:
     return mean(t.assign(lost=t["recalibrated"] - t["moving"]), "lost", **where)
 
 
+def changed(t: pd.DataFrame, size: int) -> float:
+    """How far the predictive log loss by minibatches is from the one by the population."""
+    found = {method: mean(t, "log_loss", method=method, batch_size=size) for method in ("population", "minibatches")}
+    return abs(found["minibatches"] - found["population"])
+
+
 def noise(t: pd.DataFrame) -> float:
     """How far within 10 % of 1/√m the mean of a linear layer's batch spreads, where a convolution's is beyond it."""
     linear = t[t["layer"] == "norm3"]
@@ -132,7 +138,8 @@ EFFECTS = {
         mean(t, "norm", decayed="none") - mean(t, "norm", decayed="weights", decay=1e-2),
         mean(t, "gamma", decayed="none") - mean(t, "gamma", decayed="gamma and beta", decay=1e-2),
     ),
-    "batch_uncertainty": lambda t: t["accuracy"].min() - 0.3,
+    # the noise changes the predictions more, the smaller the minibatches
+    "batch_uncertainty": lambda t: changed(t, t["batch_size"].min()) - changed(t, t["batch_size"].max()),
     # two images are too few for batch normalization, even recalibrated; not for group or synchronized normalization
     "small_batches": lambda t: min(
         mean(t, "recalibrated", arm="batch", m=16) - mean(t, "recalibrated", arm="batch", m=2) - 0.1,
