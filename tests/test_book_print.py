@@ -181,7 +181,8 @@ def test_what_is_folded_stands_among_the_answers(document):
         question = " ".join(box.find("summary").get_text().split())
         title = answer.find("p", class_="paper-answer-title").get_text()
         asks = re.search("[?？]", question)
-        assert title == question if asks else re.search(rf"(Exercise |练习|Case |病例)\d+.*(, |：){question}$", title)
+        named = r"(Case |病例)\d+[:：].+" if question in ("Diagnosis", "诊断") else r"(Exercise |练习)\d+"
+        assert title == question if asks else re.fullmatch(rf".*{named}(, |：){question}", title)
     assert soup.select("details:not([open])") == []
 
 
