@@ -20,8 +20,8 @@ RANGES = {  # greatest width of the window -> widths at which it is measured, al
     399: (399, 390, 360),
     359: (359, 340, 320),
 }
-HEAD = """/* The room that each widget needs at most, by language and width of the window, so that nothing below it jumps when
-   it takes the place of its still picture. Written by tools/widget_heights.py. */
+HEAD = """/* The room that each widget needs at most, by language and width of the window, so nothing below it jumps
+   when it takes the place of its still picture. Written by tools/widget_heights.py. */
 """
 MEASURE = """() => [...document.querySelectorAll(".bnlib-widget")].map((place) => {
   place.style.minHeight = "0";
