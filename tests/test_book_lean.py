@@ -174,7 +174,7 @@ def test_a_widget_has_the_room_it_needs_before_it_is_drawn(served_book, chromium
     assert widgets.count() > 0
     for widget in widgets.all():
         kept = float(widget.evaluate("box => getComputedStyle(box).minHeight").removesuffix("px"))
-        assert widget.bounding_box()["height"] <= kept + 1, "say its height in book/static/widget-heights.css"
+        assert widget.bounding_box()["height"] <= kept + 1, "run tools/widget_heights.py"
     page.context.close()
 
 
