@@ -40,6 +40,7 @@ EXPERIMENTS = {
         "moving_statistics",
         "statistics_lag",
         "lag_by_layer",
+        "statistics_series",
         "lag_remedies",
         "training_speed",
         "statistics_noise",
