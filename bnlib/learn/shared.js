@@ -21,12 +21,14 @@ html[data-theme="dark"] .bnlib-frame, body[data-jp-theme-light="false"] .bnlib-f
 .bnlib-frame .knob:focus-visible circle, .bnlib-frame .knob.held circle { stroke: var(--warm); stroke-width: 4; }
 .bnlib-frame .controls { display: flex; flex-wrap: wrap; gap: 6px 18px; align-items: center; margin: 8px 0; }
 .bnlib-frame fieldset { border: 0; margin: 0; padding: 0; display: flex; gap: 4px 14px; flex-wrap: wrap; }
-.bnlib-frame legend { float: left; width: auto; margin: 0; padding: 0 10px 0 0; font-size: inherit; }
+.bnlib-frame legend { float: left; width: auto; margin: 0; padding: 0; font-size: inherit; line-height: 28px; }
 .bnlib-frame label { display: inline-flex; align-items: center; gap: 6px; min-height: 28px; }
-.bnlib-frame input[type=range] { width: 110px; accent-color: var(--blue); } .bnlib-frame input { accent-color: var(--blue); }
+.bnlib-frame input[type=range] { width: 110px; accent-color: var(--blue); } .bnlib-frame input { accent-color: var(--blue); margin: 0; }
 .bnlib-frame button, .bnlib-frame select { font: inherit; color: inherit; background: transparent;
   border: 1px solid var(--soft); border-radius: 6px; padding: 3px 10px; min-height: 28px; cursor: pointer; }
 .bnlib-frame select option { color: #1b1f24; } .bnlib-frame p { margin: 4px 0; } .bnlib-frame .question { font-weight: 600; }
+.bnlib-frame .legend, .bnlib-frame .legend span { display: flex; flex-wrap: wrap; gap: 2px 18px; align-items: center; }
+.bnlib-frame .legend span { flex-wrap: nowrap; gap: 8px; } .bnlib-frame .legend svg { flex: none; width: 28px; }
 .bnlib-frame .numbers, .bnlib-frame output { font-variant-numeric: tabular-nums; }
 `;
 
@@ -221,4 +223,14 @@ function chart({ width, height, x, y, xTicks, yTicks, xLabel, yLabel, xLog = fal
   };
   const dot = (a, b, kind, r = 4) => layer.appendChild(draw("circle", { cx: X(a), cy: Y(b), r, class: kind, fill: "var(--ground)", "stroke-width": 2 }));
   return { picture, layer, X, Y, line, dot, clear: () => layer.replaceChildren() };
+}
+
+// what the lines of a picture stand for: [[class of the line, its name], ...]
+function legend(ui, entries) {
+  const node = ui.scene.appendChild(make("p", { class: "legend" }));
+  for (const [kind, name] of entries) {
+    const sample = draw("svg", { viewBox: "0 0 28 10", "aria-hidden": "true" });
+    sample.append(draw("path", { d: "M1 5H27", class: kind }));
+    node.appendChild(make("span")).append(sample, name);
+  }
 }
