@@ -50,8 +50,8 @@ class LearningRateFrontier(CourseWidget):
     def measured(self) -> dict:
         """Accuracies in thousandths, as data[images][arm][rate][seed][epoch], and what else the numbers say.
 
-        Those after the last epoch, whose means are told in three decimals, stand in "ends" in hundred thousandths; there
-        are none where a run has not come so far.
+        Those after the last epoch, told in three decimals as means, stand in "ends" in hundred thousandths; there are
+        none where a run has not come so far.
         """
         table = lab.load(EXPERIMENT)
         runs = {key: run.sort_values("epoch") for key, run in table.groupby(["norm", "lr", "seed"])}
