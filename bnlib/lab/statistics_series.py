@@ -29,11 +29,11 @@ class Config:
     """
 
     lrs: tuple[float, ...] = (1.0, 0.1)
-    seeds: tuple[int, ...] = (0,)
+    seeds: tuple[int, ...] = (0, 1, 2)
     epochs: int = 4
     batch_size: int = 256
     examples: int = 12_000
-    momenta: tuple[float, ...] = (0.01, 0.02, 0.03, 0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 0.9, 1.0)
+    momenta: tuple[float, ...] = (0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 0.9, 1.0)
     layer: int = 2
     channel: int = 0
     every: int = 4
@@ -42,7 +42,7 @@ class Config:
 
 
 FULL = Config()
-QUICK = Config(lrs=(1.0,), epochs=2, examples=6_000, momenta=(0.01, 0.1, 1.0), test=2_000)
+QUICK = Config(lrs=(1.0,), seeds=(0,), epochs=2, examples=6_000, momenta=(0.01, 0.1, 1.0), test=2_000)
 
 
 def parts(config: Config) -> list[Part]:
