@@ -13,6 +13,10 @@ from bnlib.lab import figures, moving_statistics, training_speed
 from bnlib.lab.parts import measure_here
 
 MISSING = {  # columns with no value in some rows, as the experiment's own words say
+    "statistics_series": [
+        *("true_mean", "true_var", "recalibrated"),
+        *(f"moving_{momentum:g}" for momentum in lab.provenance("statistics_series")["config"]["momenta"]),
+    ],
     "small_batches": ["recalibrated", "recalibrated_loss"],
     "input_percentiles": ["test_accuracy"],
     "scale_invariance": [

@@ -11,8 +11,8 @@ from bnlib.learn.widget import CourseWidget
 
 EXPERIMENT = "statistics_series"
 _CONFIG = lab.provenance(EXPERIMENT)["config"]
+MOMENTA = _CONFIG["momenta"]
 STEPS = math.ceil(_CONFIG["examples"] / _CONFIG["batch_size"])  # of an epoch
-STOPS = [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 0.9, 1.0]  # of the recorded momenta, those that the widget holds
 UNITS = {"mean": 1e-3, "variance": 1e-4}  # of the stored numbers; as in lag.js, like STARTS
 STARTS = {"mean": 0.0, "variance": 1.0}  # of the moving averages
 
@@ -63,7 +63,7 @@ class MovingAverageLag(CourseWidget):
         return {
             "runs": [_stored(run) for run in runs],
             "steps": STEPS,
-            "momenta": STOPS,
+            "momenta": MOMENTA,
             **{name: _CONFIG[name] for name in names},
         }
 
@@ -86,8 +86,8 @@ class MovingAverageLag(CourseWidget):
         units = true if self.statistic == "variance" else [math.sqrt(square) for square in squares]
         looks = zip(range(every, len(moving) + 1, every), true, units, strict=True)
         late = [((moving[step - 1] - exact) / unit) ** 2 for step, exact, unit in looks if step > STEPS]
-        nearest = min(STOPS, key=lambda momentum: abs(math.log(momentum / self.momentum)))
-        scores = run["moving"][STOPS.index(nearest)]
+        nearest = min(MOMENTA, key=lambda momentum: abs(math.log(momentum / self.momentum)))
+        scores = run["moving"][MOMENTA.index(nearest)]
         ends = {"moving": scores[-1] / 1000, "recalibrated": run["recalibrated"][-1] / 1000}
         self.set_trait("old_weight", 1 - self.momentum)
         self.set_trait("moving", moving)
@@ -130,5 +130,5 @@ def _stored(run) -> dict:
         name: {kind: whole(f"{kind}_{columns[name]}", unit) for kind in ("batch", "true")}
         for name, unit in UNITS.items()
     }
-    moving = [whole(f"moving_{momentum:g}", 1e-3) for momentum in STOPS]
+    moving = [whole(f"moving_{momentum:g}", 1e-3) for momentum in MOMENTA]
     return {**series, "recalibrated": whole("recalibrated", 1e-3), "moving": moving}
