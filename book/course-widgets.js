@@ -23,7 +23,7 @@
     }
   }
 
-  // what the address asks for, where it has the form of the stored state
+  // what the address asks for, as far as the widget allows it
   function asked(name, stored) {
     const text = new URLSearchParams(location.search).get(name);
     if (text === null) return {};
@@ -34,13 +34,17 @@
       console.warn(`The setting in this page's address can't be read: ${error.message}`);
       return {};
     }
-    const kind = (value) => (Array.isArray(value) ? "list" : typeof value);
-    const numbers = (value) => kind(value) !== "list" || (value.length > 0 && value.length <= 12 && value.every(Number.isFinite));
     return Object.fromEntries(
-      Object.entries(wanted || {}).filter(
-        ([key, value]) => !["strings", "lang"].includes(key) && key in stored && kind(value) === kind(stored[key]) && numbers(value),
-      ),
+      Object.entries(wanted || {}).filter(([key, value]) => key in stored.limits && fits(value, stored.limits[key])),
     );
+  }
+
+  // whether a value lies within what the widget says of this part of its state: the values it may have, or bounds
+  function fits(value, limit) {
+    if (Array.isArray(limit)) return limit.includes(value);
+    const inside = (number) => Number.isFinite(number) && number >= limit.min && number <= limit.max;
+    if (!("least" in limit)) return inside(value) && (!limit.whole || Number.isInteger(value));
+    return Array.isArray(value) && value.length >= limit.least && value.length <= limit.most && value.every(inside);
   }
 
   function linkButton(name, stored, model) {
@@ -50,9 +54,9 @@
     button.className = "bnlib-widget-link";
     button.textContent = label;
     button.addEventListener("click", async () => {
-      const changed = Object.entries(stored).filter(([key, value]) => JSON.stringify(value) !== JSON.stringify(model.get(key)));
+      const changed = Object.keys(stored.limits).filter((key) => JSON.stringify(stored[key]) !== JSON.stringify(model.get(key)));
       const address = new URL(location.href);
-      address.searchParams.set(name, JSON.stringify(Object.fromEntries(changed.map(([key]) => [key, model.get(key)]))));
+      address.searchParams.set(name, JSON.stringify(Object.fromEntries(changed.map((key) => [key, model.get(key)]))));
       history.replaceState(null, "", address);
       button.textContent = copied;
       if (navigator.clipboard) await navigator.clipboard.writeText(address.href).catch(() => {}); // the address bar has it too

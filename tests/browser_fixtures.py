@@ -165,3 +165,22 @@ def open_page(chromium):
     yield open_
     for context in contexts:
         context.close()
+
+
+@pytest.fixture(scope="session")
+def module_page(chromium):
+    """module_page(name) -> a page in which the functions of the widget's module bnlib/learn/NAME.js can be called."""
+    from bnlib.learn.widget import module
+
+    pages = {}
+
+    def page_of(name: str):
+        if name not in pages:
+            page = pages[name] = chromium.new_page()
+            page.add_script_tag(content=module(name).replace("export default ", "window.widget = "))
+            assert page.evaluate("typeof widget.render") == "function"
+        return pages[name]
+
+    yield page_of
+    for page in pages.values():
+        page.close()

@@ -50,6 +50,18 @@ def message(key: str, **values: object) -> str:
     return sentence.format(**values)
 
 
+def messages(table: str) -> dict[str, str]:
+    """All sentences of a table in the current language, entry -> sentence, their `{name}` fields left open.
+
+    Raises:
+        KeyError: if the current language has no such table.
+    """
+    try:
+        return dict(_messages(_current)[table])
+    except KeyError:
+        raise KeyError(f"bnlib/language/{_current}.toml has no table {table!r}") from None
+
+
 @cache
 def _messages(code: str) -> dict[str, dict[str, str]]:
     return tomllib.loads((Path(__file__).parent / f"{code}.toml").read_text(encoding="utf-8"))

@@ -2,10 +2,10 @@
 
 import math
 
-from traitlets import Enum, Float, List, TraitError, observe, validate
+from traitlets import Float, List, observe
 
-from bnlib.language import message
-from bnlib.learn.widget import HERE, CourseWidget
+from bnlib.learn.traits import Choice, Number, Numbers
+from bnlib.learn.widget import CourseWidget
 
 SAMPLES = (-4.0, -1.0, 0.5, 2.0, 5.0)
 INPUTS, OUTPUTS = (-10.0, 10.0), (-4.0, 4.0)  # what the two lines show, as in normalize.js
@@ -20,30 +20,23 @@ class NormalizeBatch(CourseWidget):
     prediction mode they are moving_mean and moving_var, and only the output of the moved sample moves.
 
     Traits:
-        samples: 1 to 12 finite numbers. gamma, beta: finite. eps: above 0. mode: "training" or "prediction".
-        moving_mean, moving_var: finite, moving_var not negative.
+        samples: 1 to 12 numbers. gamma, beta. eps: above 0. mode: "training" or "prediction". moving_mean, moving_var:
+            what prediction uses; moving_var not negative. Each has bounds of the order of what the picture shows.
         mean, var, outputs: computed, read-only.
 
     Raises:
-        TraitError: a value outside of these.
+        TraitError: a value outside of its bounds, which the message names.
     """
 
     name = "normalize"
-    _esm = HERE / "normalize.js"
-    state_names = ("samples", "gamma", "beta", "eps", "mode", "moving_mean", "moving_var")
-    string_names = (
-        "question", "training", "prediction", "mode", "input", "output", "sample", "gamma", "beta", "eps",
-        "reset", "copy_link", "copied", "batch_statistics", "moving_statistics", "mean", "variance",
-        "moved_all", "moved_one", "moved_none", "start",
-    )  # fmt: skip
 
-    samples = List(Float(), default_value=list(SAMPLES)).tag(sync=True)
-    gamma = Float(1.0).tag(sync=True)
-    beta = Float(0.0).tag(sync=True)
-    eps = Float(1e-5).tag(sync=True)
-    mode = Enum(("training", "prediction"), default_value="training").tag(sync=True)
-    moving_mean = Float(0.0).tag(sync=True)
-    moving_var = Float(4.0).tag(sync=True)
+    samples = Numbers(SAMPLES, -1e4, 1e4, least=1, most=12)
+    gamma = Number(1.0, -10, 10)
+    beta = Number(0.0, -10, 10)
+    eps = Number(1e-5, 1e-12, 100)
+    mode = Choice("training", "prediction")
+    moving_mean = Number(0.0, -1e4, 1e4)
+    moving_var = Number(4.0, 0, 1e8)
 
     mean = Float(read_only=True)
     var = Float(read_only=True)
@@ -53,23 +46,7 @@ class NormalizeBatch(CourseWidget):
         super().__init__(**state)
         self._compute()
 
-    @validate("samples")
-    def _some_finite_samples(self, proposal):
-        samples = proposal["value"]
-        if not 1 <= len(samples) <= 12 or not all(map(math.isfinite, samples)):
-            raise TraitError(f"samples got {samples}; expected 1 to 12 finite numbers, such as {list(SAMPLES)}")
-        return samples
-
-    @validate("gamma", "beta", "moving_mean", "moving_var", "eps")
-    def _in_range(self, proposal):
-        name, value = proposal["trait"].name, proposal["value"]
-        low = {"eps": math.ulp(0.0), "moving_var": 0.0}.get(name, -math.inf)
-        if not math.isfinite(value) or value < low:
-            wanted = {"eps": "a number above 0", "moving_var": "a number not below 0"}.get(name, "a finite number")
-            raise TraitError(f"{name} got {value}; expected {wanted}")
-        return value
-
-    @observe(*state_names)
+    @observe("samples", "gamma", "beta", "eps", "mode", "moving_mean", "moving_var")
     def _compute(self, change=None) -> None:
         m = len(self.samples)
         mean = math.fsum(self.samples) / m
@@ -96,7 +73,7 @@ class NormalizeBatch(CourseWidget):
                 marks.append(f'<circle cx="{at}" cy="{height}" r="11" fill="#fff" stroke="#0072b2" stroke-width="2"/>')
                 marks.append(f'<text x="{at}" y="{height + 4}" text-anchor="middle" font-size="12">{i}</text>')
         numbers = ", ".join(f"{x:.2f} → {y:.2f}" for x, y in zip(self.samples, self.outputs, strict=True))
-        title = f"{message('widget.input')} → {message('widget.output')}: {numbers}"
+        title = f"{self.say('input')} → {self.say('output')}: {numbers}"
         return (
             f'<svg viewBox="0 0 600 200" role="img" aria-label="{title}" style="max-width:600px;background:#fff">'
             f'<line x1="20" y1="50" x2="580" y2="50" stroke="#444"/>'

@@ -14,33 +14,60 @@ from traitlets import Dict, Unicode
 
 from bnlib import language
 
-HERE = Path(__file__).parent  # of the modules: a subclass says _esm = HERE / "NAME.js"
+_HERE = Path(__file__).parent
+
+
+def module(name: str) -> str:
+    """The text of a widget's JavaScript module: bnlib/learn/NAME.js behind what all of them stand on, shared.js."""
+    return "\n".join((_HERE / file).read_text(encoding="utf-8") for file in ("shared.js", f"{name}.js"))
 
 
 class CourseWidget(anywidget.AnyWidget):
-    """Base class: a subclass names its module, the traits that make up its state, and draws its still picture."""
+    """Base class: a subclass names its module, declares its state by `bnlib.learn.traits`, and draws its still picture.
+
+    The words that it shows are those of the tables [widget] and [widget_NAME] of the language it is made in.
+    """
 
     name = ""  # of the module bnlib/learn/NAME.js
-    state_names: tuple[str, ...] = ()  # traits that the module reads
-    string_names: tuple[str, ...] = ()  # entries of the table [widget] that it shows
 
     lang = Unicode().tag(sync=True)
     strings = Dict().tag(sync=True)
+    limits = Dict().tag(sync=True)  # state trait -> its bounds, or the values that it may take
+    data = Dict().tag(sync=True)  # what runs have measured, where a widget shows that
 
     _ipython_display_ = None  # ipywidgets 7, as on Colab, would otherwise drop the stored text/html
 
+    def __init_subclass__(cls, **kwargs) -> None:
+        if "name" in vars(cls):  # anywidget derives classes of its own from ours
+            cls._esm = module(cls.name)
+        super().__init_subclass__(**kwargs)
+
     def __init__(self, **state) -> None:
-        strings = {name: language.message(f"widget.{name}") for name in self.string_names}
-        super().__init__(lang=language.current(), strings=strings, **state)
+        unknown = set(state) - set(self.traits(state=True))
+        if unknown:
+            expected = ", ".join(sorted(self.traits(state=True)))
+            raise TypeError(f"{type(self).__name__} got {', '.join(sorted(unknown))}; expected {expected}")
+        own = {**language.messages("widget"), **language.messages(f"widget_{self.name}")}
+        limits = {name: trait.limits() for name, trait in sorted(self.traits(state=True).items())}
+        super().__init__(lang=language.current(), strings=own, limits=limits, data=self.measured(), **state)
+
+    def measured(self) -> dict:
+        """What the widget shows of recorded runs, as JSON can hold it; nothing, unless a subclass says otherwise."""
+        return {}
 
     def picture(self) -> str:
         """The still picture, as HTML, for where no script runs."""
         raise NotImplementedError(f"{type(self).__name__} has no picture()")
 
+    def say(self, key: str, **values: object) -> str:
+        """A sentence of the widget in its own language, with `{name}` fields filled in."""
+        return self.strings[key].format(**values)
+
     def stored_html(self) -> str:
         """The output that is stored in a notebook: state and picture, the same bytes for the same state."""
-        state = {name: getattr(self, name) for name in (*self.state_names, "lang", "strings")}
-        carried = escape(json.dumps(state, ensure_ascii=False, sort_keys=True), quote=True)
+        names = [*self.traits(state=True), "lang", "strings", "limits", *(["data"] if self.data else [])]
+        state = {name: getattr(self, name) for name in names}
+        carried = escape(json.dumps(state, ensure_ascii=False, sort_keys=True, separators=(",", ":")), quote=True)
         return (
             f'<div class="bnlib-widget" lang="{self.lang}" data-widget="{self.name}" data-state="{carried}">'
             f"{self.picture()}</div>"

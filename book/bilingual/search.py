@@ -1,13 +1,14 @@
-"""Search for both languages in one index: English words by their stems, Chinese by characters and their pairs.
+"""Search in the language of the page: English words by their stems, Chinese by pairs of characters.
 
-Each language has its search page, chapters/LANGUAGE/search.html; the one at the top of the book leads on to it. What
-Sphinx finds is put in order, and shown with the sentence that holds it, by static/search-results.js, from the texts and
-the spellings of terms that are written here (search-LANGUAGE.js): so it works on pages opened from files, too. Both
-are fetched when there is something to look for, so the page itself is light.
+Each language has its search page, chapters/LANGUAGE/search.html; the one at the top of the book leads on to it. What is
+found is put in order, and shown with the sentence that holds it, by static/search-results.js. All that it needs of a
+language is in one script, search-LANGUAGE.js, so it works on pages opened from files, too: Sphinx' index of the words,
+the texts, and the spellings of the terms. The page fetches its own language's when there is something to look for, and
+the other's when it has answered, to say how much there is.
 
 Chinese has no spaces, and a dictionary's word boundaries miss terms such as 归一 or 移动平均; pairs of neighbouring
-characters find any word of two or more. The text is split here, the query in the browser (js_splitter_code): both give
-the same words, but single characters of a longer run are indexed without being asked for.
+characters find any word of two or more. Queries are split into them in the browser (js_splitter_code), and looked for
+in the texts themselves, which are there for the sentences anyway: the index, of letters' words alone, stays small.
 """
 
 import json
@@ -15,7 +16,7 @@ import re
 from pathlib import Path
 
 from docutils import nodes
-from sphinx.search import languages
+from sphinx.search import js_index, languages
 from sphinx.search.en import SearchEnglish
 
 from bilingual import glossary
@@ -28,11 +29,11 @@ _NOT_SAID = frozenset(
     ("cell", "glossary-terms", "glossary-letters", "glossary-letter", "api-place")
 )  # by their classes
 _BETWEEN = re.compile(r"(?<=[。？！：；，、）]) ")  # none after a Chinese mark, also where a paragraph ends
-_RUNS = re.compile(rf"[{_HAN}]+|[^\W{_HAN}]+")
+_WORDS = re.compile(rf"[^\W{_HAN}]+")
 
 
 class BilingualSearch(SearchEnglish):
-    """Sphinx' English search, with runs of Chinese characters as pairs."""
+    """Sphinx' English search, which leaves Chinese characters to the browser; a query's are taken in pairs."""
 
     js_splitter_code = """
 function splitQuery(query) {
@@ -48,14 +49,7 @@ function splitQuery(query) {
 """
 
     def split(self, input: str) -> list[str]:
-        words = []
-        for run in _RUNS.findall(input):
-            if re.match(f"[{_HAN}]", run):
-                words.extend(run)
-                words.extend(run[i : i + 2] for i in range(len(run) - 1))
-            else:
-                words.append(run)
-        return words
+        return _WORDS.findall(input)
 
     def stem(self, word: str) -> str:
         return super().stem(word) if word.isascii() else word
@@ -80,21 +74,43 @@ def _search_here(app, pagename, templatename, context, doctree) -> None:
         context["pathto"] = lambda name, *more: to(f"chapters/{language}/search" if name == "search" else name, *more)
     context["is_search"] = is_search(pagename)
     if context["is_search"] and language is not None:
+        app.add_js_file("search-begin.js", priority=100, loading_method="async")
         for number, name in enumerate(["language_data.js", "searchtools.js", "search-results.js"]):
             app.add_js_file(name, priority=850 + number, loading_method="defer")
 
 
 def _write(app, exception) -> None:
-    """The texts of all sections of a language and the spellings of its terms, as one script."""
+    """What the search page of each language needs, as one script."""
     if exception is not None or app.builder.format != "html":
         return
     found = {name: app.env.get_doctree(name) for name in sorted(app.env.found_docs) if language_of(name)}
     searched = {name: tree for name, tree in found.items() if "nosearch" not in app.env.metadata[name]}
+    index = js_index.loads((Path(app.outdir) / "searchindex.js").read_text(encoding="utf-8"))
     for language in CODES:
         pages = {name: _sections(tree) for name, tree in searched.items() if language_of(name) == language}
-        data = {"language": language, "pages": pages, "terms": _terms(app, language)}
-        text = f"window.bookSearch = {json.dumps(data, ensure_ascii=False, separators=(',', ':'))};\n"
-        (Path(app.outdir) / "_static" / f"search-{language}.js").write_text(text, encoding="utf-8")
+        data = {"pages": pages, "terms": _terms(app, language), "index": _index_of(index, language)}
+        text = json.dumps(data, ensure_ascii=False, separators=(",", ":"))
+        script = f'window.bookSearch = window.bookSearch || {{}};\nwindow.bookSearch["{language}"] = {text};\n'
+        (Path(app.outdir) / "_static" / f"search-{language}.js").write_text(script, encoding="utf-8")
+
+
+def _index_of(index: dict, language: str) -> dict:
+    """Sphinx' index, in its own form, of the pages of one language; pages keep their numbers."""
+    own = {number for number, name in enumerate(index["docnames"]) if language_of(name) == language}
+
+    def words(found: dict) -> dict:
+        numbers = {
+            word: [n for n in ([pages] if isinstance(pages, int) else pages) if n in own]
+            for word, pages in found.items()
+        }
+        return {word: pages for word, pages in numbers.items() if pages}
+
+    def places(found: dict) -> dict:
+        left = {text: [place for place in where if place[0] in own] for text, where in found.items()}
+        return {text: where for text, where in left.items() if where}
+
+    kept = {"terms": words, "titleterms": words, "alltitles": places, "indexentries": places}
+    return {name: kept.get(name, lambda same: same)(part) for name, part in index.items()}
 
 
 def _sections(doctree) -> list[list[str]]:

@@ -83,16 +83,25 @@
 
   // a word that is in no page, by the longest word of the index that it begins with: normaliz, normalised -> normal
   function known(word) {
+    if (han.test(word)) return word;
     const all = [...Object.keys(Search._index.terms), ...Object.keys(Search._index.titleterms)];
     if (all.some((term) => term.includes(word))) return word;
     const beginnings = all.filter((term) => term.length > 3 && word.startsWith(term));
     return beginnings.reduce((longest, term) => (term.length > longest.length ? term : longest), "") || word;
   }
   const byTerms = Search.performTermsSearch;
+  function inTexts(word) {
+    const holds = (part) => Object.keys(pages).filter((page) => pages[page].some((section) => section[part].includes(word)));
+    const [headings, texts] = [holds(1), holds(2)];
+    return [...new Set([...headings, ...texts])].map((page) => {
+      return [page, pages[page][0][1], "", null, headings.includes(page) ? Scorer.title : Scorer.term, `${page}.html`];
+    });
+  }
   // a page has all of the words: word by word, for Sphinx, given several, takes a page with as many of them as are longer
   // than two letters, and of Chinese pairs none is
   Search.performTermsSearch = (words, ...more) => {
-    const [first, ...rest] = [...new Set([...words].map(known))].map((word) => byTerms(new Set([word]), ...more));
+    const find = (word) => (han.test(word) ? inTexts(word) : byTerms(new Set([word]), ...more));
+    const [first, ...rest] = [...new Set([...words].map(known))].map(find);
     return (first ?? []).flatMap((found) => {
       const others = rest.map((pages) => pages.find(([page]) => page === found[0]));
       if (others.includes(undefined)) return [];
@@ -101,11 +110,11 @@
   };
 
   // page -> the best score that one of the spellings gives it
-  function scores(spellings, code) {
+  function scores(spellings) {
     const best = new Map();
     for (const spelling of spellings) {
       for (const [page, , , , score] of Search._performSearch(...Search._parseQuery(spelling))) {
-        if (page.split("/")[1] === code) best.set(page, Math.max(score, best.get(page) ?? 0));
+        best.set(page, Math.max(score, best.get(page) ?? 0));
       }
     }
     return best;
@@ -117,21 +126,21 @@
   const withoutAsking = (query) => plain(query.replace(asking, " "));
 
   // page -> how many of the words it has, where that is half of them at least
-  function someWords(query, code) {
+  function someWords(query) {
     const words = [...new Set(splitQuery(query))].filter((word) => !stopwords.includes(word));
     const has = new Map();
-    for (const word of words) for (const page of scores([word], code).keys()) has.set(page, (has.get(page) ?? 0) + 1);
+    for (const word of words) for (const page of scores([word]).keys()) has.set(page, (has.get(page) ?? 0) + 1);
     return new Map([...has].filter(([, count]) => 2 * count >= words.length));
   }
   // [the spellings asked for, page -> score, whether only some of the words are there]
   function search(query) {
     for (const one of new Set([query, withoutAsking(query) || query])) {
       const spellings = variants(one, language);
-      const best = scores(spellings, language);
+      const best = scores(spellings);
       if (best.size) return [spellings, best, false];
     }
     const rest = withoutAsking(query) || query;
-    return [[rest], someWords(rest, language), true];
+    return [[rest], someWords(rest), true];
   }
 
   // where a word begins in a text; Chinese has no signs of that
@@ -199,7 +208,6 @@
   }
 
   Search.query = (asked) => {
-    ({ pages, terms } = window.bookSearch);
     const query = plain(asked);
     const [spellings, best, partly] = search(query);
     const name = /\w[._]\w/.test(asked) ? asked.trim().split(".").at(-1) : "";
@@ -212,22 +220,32 @@
     tell(found.length ? said[partly ? "partly" : "found"](found.length) : term ? said.defined : said.none);
     if (term) Search.output.append(glossaryEntry(term));
     Search.output.append(...found.map(({ page, section }) => resultOf(page, section)));
-    const elsewhere = scores(variants(query, other), other).size;
-    if (elsewhere) {
-      const link = make("a", said.elsewhere(elsewhere), { href: `../${other}/search.html${location.search}` });
-      Search.status.append(" ", link);
-    }
+    const spelledThere = variants(query, other);
+    setTimeout(() => fetchData(other, () => linkTo(spelledThere)), 300); // when the answer has been painted
   };
+  function linkTo(spelledThere) {
+    lookThrough(other);
+    const elsewhere = scores(spelledThere).size;
+    lookThrough(language);
+    if (!elsewhere) return;
+    const link = make("a", said.elsewhere(elsewhere), { href: `../${other}/search.html${location.search}` });
+    Search.status.append(" ", link);
+  }
 
   // --- the beginning
 
-  function fetchData() {
-    const root = document.documentElement.dataset.content_root;
-    for (const name of [`_static/search-${language}.js`, "searchindex.js"]) {
-      const onerror = () => Search.title && tell(said.failed);
-      document.head.append(make("script", "", { src: root + name, async: false, onerror })); // the index last: it asks the query
-    }
+  function fetchData(code, then, onerror = null) {
+    const src = `${document.documentElement.dataset.content_root}_static/search-${code}.js`;
+    document.head.append(make("script", "", { src, onload: then, onerror }));
   }
+  function lookThrough(code) {
+    ({ pages, terms, index: Search._index } = window.bookSearch[code]);
+  }
+  function answer() {
+    lookThrough(language);
+    Search.setIndex(Search._index); // which asks the query that waits
+  }
+  const begin = () => fetchData(language, () => setTimeout(answer), () => Search.title && tell(said.failed));
   function tell(text) {
     Search.stopPulse();
     Search.title.textContent = said.results;
@@ -239,6 +257,6 @@
     Search.title.firstChild.data = said.searching; // Sphinx has begun, in English
     Search.status.setAttribute("role", "status"); // there before its words, so that they are read out
   }
-  if (field.value) fetchData();
-  else field.addEventListener("input", fetchData, { once: true }); // they are there when the query is
+  if (field.value) begin();
+  else field.addEventListener("input", begin, { once: true }); // they are there when the query is
 })();
