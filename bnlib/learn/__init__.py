@@ -1,5 +1,7 @@
 """Widgets that teach: live in a notebook's kernel, and in the built page without one."""
 
+from bnlib.learn.noise_dial import NoiseDial
 from bnlib.learn.normalize import NormalizeBatch
+from bnlib.learn.projection import BackwardProjection
 
-__all__ = ["NormalizeBatch"]
+__all__ = ["BackwardProjection", "NoiseDial", "NormalizeBatch"]
