@@ -130,9 +130,10 @@ def test_finger_on_a_phone_in_the_dark(served_book, chromium):
     context = chromium.new_context(viewport={"width": 390, "height": 844}, has_touch=True, color_scheme="dark")
     page = context.new_page()
     page.goto(f"{served_book}/{PAGES['zh']}")
-    knob(page, 6).scroll_into_view_if_needed()
-    page.mouse.wheel(0, 200)  # away from the bar at the top
-    page.wait_for_timeout(300)
+    page.evaluate(
+        "document.fonts.ready.then(() => new Promise(done => setTimeout(done, 300)))"
+    )  # the page stands still
+    knob(page, 6).evaluate("node => node.scrollIntoView({block: 'center', behavior: 'instant'})")
     x, y = centre(knob(page, 6))
     before = gradient(page)
     touch = context.new_cdp_session(page)

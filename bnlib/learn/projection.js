@@ -7,7 +7,8 @@ const [CENTRE, SPAN] = [[165, 142], 126]; // of the plane
 
 const OWN_STYLE = `
 .bnlib-projection .pair { display: flex; flex-wrap: wrap; gap: 4px 12px; align-items: flex-start; }
-.bnlib-projection .pair > * { flex: 1 1 270px; }
+.bnlib-projection .pair > * { flex: 1 1 230px; }
+.bnlib-projection .pair svg { max-width: 310px; margin: 0 auto; }
 .bnlib-projection .all { stroke: var(--ink); } .bnlib-projection .left { stroke: var(--blue); stroke-width: 3.5; }
 .bnlib-projection .soft { fill: none; stroke: var(--soft); } .bnlib-projection .now { stroke: var(--ink); stroke-dasharray: 2 3; }
 .bnlib-projection .point { fill: var(--ground); stroke: var(--blue); stroke-width: 2.5; }
