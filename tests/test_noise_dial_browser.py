@@ -89,7 +89,7 @@ def test_finger_on_a_phone_in_the_dark(served_book, chromium, language):
     page = context.new_page()
     page.goto(f"{served_book}/{PAGES[language]}")
     dial = page.locator(f"{ROOT} input[type=range]")
-    page.evaluate("document.fonts.ready.then(() => new Promise(done => setTimeout(done, 300)))")  # the page stands still
+    page.evaluate("document.fonts.ready.then(() => new Promise(done => setTimeout(done, 300)))")  # all stands
     dial.evaluate("node => node.scrollIntoView({block: 'center', behavior: 'instant'})")
     box = dial.bounding_box()
     page.touchscreen.tap(box["x"] + box["width"] - 6, box["y"] + box["height"] / 2)

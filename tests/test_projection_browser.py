@@ -130,9 +130,7 @@ def test_finger_on_a_phone_in_the_dark(served_book, chromium):
     context = chromium.new_context(viewport={"width": 390, "height": 844}, has_touch=True, color_scheme="dark")
     page = context.new_page()
     page.goto(f"{served_book}/{PAGES['zh']}")
-    page.evaluate(
-        "document.fonts.ready.then(() => new Promise(done => setTimeout(done, 300)))"
-    )  # the page stands still
+    page.evaluate("document.fonts.ready.then(() => new Promise(done => setTimeout(done, 300)))")  # all stands
     knob(page, 6).evaluate("node => node.scrollIntoView({block: 'center', behavior: 'instant'})")
     x, y = centre(knob(page, 6))
     before = gradient(page)
