@@ -24,6 +24,7 @@ SMALL = {  # what makes a full configuration take seconds
     "noisy_normalization": {"seeds": (0,), "lrs": (0.1,), "epochs": 1, "examples": 1280},
     "loss_along_step": {"seeds": (0,), "epochs": 1, "examples": 1024, "every": 4},
     "statistics_noise": {"seeds": (0,), "sizes": (2, 8), "batches": 50, "pool": 500, "examples": 512},
+    "noise_on_logits": {"seeds": (0,), "sizes": (2, 8), "draws": 20, "candidates": 100, "examples": 512},
     "variance_shift": {"seeds": (0,), "drops": (0.5,), "epochs": 1, "examples": 512, "repeats": 3},
     "statistics_lag": {"seeds": (0,), "lrs": (1.0,), "epochs": 1, "examples": 512},
     "lag_by_layer": {"seeds": (0,), "epochs": 1, "examples": 512, "test": 512},
@@ -99,6 +100,14 @@ def noise(t: pd.DataFrame) -> float:
     return min(0.1 - off, (convolution["mean_spread"] / convolution["mean_theory"]).min() - 2)
 
 
+def company(t: pd.DataFrame) -> float:
+    """The logits spread at least three times as much among 2 images as among 32, and companions decide about the class
+    of the doubtful image, not of the one that the network is sure of."""
+    most = t.groupby(["seed", "image", "m"])["wins"].max().reset_index()
+    decided = mean(most, "wins", image="sure", m=32) - mean(most, "wins", image="doubtful", m=32)
+    return min(mean(t, "std", m=2) - 3 * mean(t, "std", m=32), decided - 0.1)
+
+
 def little_to_gain(t: pd.DataFrame) -> float:
     """From the good start the plain network learns, and BN gains less than five points on it."""
     plain, batch = (mean(at_end(t), "test_accuracy", norm=norm, scale=1.0, lr=0.1) for norm in ("none", "batch"))
@@ -133,6 +142,7 @@ EFFECTS = {
         - (t["loss_high"] - t["loss_low"])[t["norm"] == "batch"].median()
     ),
     "statistics_noise": noise,
+    "noise_on_logits": company,
     "variance_shift": lambda t: 0.02 - (t["ratio"] / t["formula"] - 1).abs().max(),
     "statistics_lag": lambda t: lost(t, momentum=0.01) - lost(t, momentum=0.1),
     # no layer's moving averages cost as much as those of all

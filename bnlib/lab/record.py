@@ -44,6 +44,7 @@ EXPERIMENTS = {
         "lag_remedies",
         "training_speed",
         "statistics_noise",
+        "noise_on_logits",
         "ghost_gap",
         "population_normalization",
         "dropout_grid",

@@ -2,6 +2,8 @@
 
 from bnlib.learn.frontier import LearningRateFrontier
 from bnlib.learn.lag import MovingAverageLag
+from bnlib.learn.noise_dial import NoiseDial
 from bnlib.learn.normalize import NormalizeBatch
+from bnlib.learn.projection import BackwardProjection
 
-__all__ = ["LearningRateFrontier", "MovingAverageLag", "NormalizeBatch"]
+__all__ = ["BackwardProjection", "LearningRateFrontier", "MovingAverageLag", "NoiseDial", "NormalizeBatch"]
