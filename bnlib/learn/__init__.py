@@ -1,5 +1,6 @@
 """Widgets that teach: live in a notebook's kernel, and in the built page without one."""
 
+from bnlib.learn.axes import SharedStatistics
 from bnlib.learn.normalize import NormalizeBatch
 
-__all__ = ["NormalizeBatch"]
+__all__ = ["NormalizeBatch", "SharedStatistics"]
