@@ -170,6 +170,8 @@ def test_the_workflow_tests_before_it_publishes_with_least_rights():
     assert runs.index(".ci/run") < runs.index("make pdf") < runs.index("make book")
     kept = next(step for step in steps if "upload-pages-artifact" in step.get("uses", ""))
     assert kept["with"]["path"] == "_build/html" and kept["if"] == "inputs.published"
+    colab = test["jobs"]["colab"]["steps"]
+    assert colab[1]["with"]["python-version"] == "3.12" and "tests/test_colab.py" in colab[2]["run"]
     assert "pull_request" in test["on"] and publish["on"]["push"]["branches"] == ["main"]
 
 

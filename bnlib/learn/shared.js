@@ -35,6 +35,8 @@ html[data-theme="dark"] .bnlib-frame, body[data-jp-theme-light="false"] .bnlib-f
 function fill(node, attributes, text) {
   for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
   if (text !== undefined) node.textContent = text;
+  // where JupyterLab would take the arrow keys for its own
+  if (node.matches("input, button, select, [tabindex]")) node.dataset.lmSuppressShortcuts = "true";
   return node;
 }
 const make = (tag, attributes = {}, text = undefined) => fill(document.createElement(tag), attributes, text);
