@@ -21,9 +21,9 @@ html[data-theme="dark"] .bnlib-frame, body[data-jp-theme-light="false"] .bnlib-f
 .bnlib-frame .knob:focus-visible circle, .bnlib-frame .knob.held circle { stroke: var(--warm); stroke-width: 4; }
 .bnlib-frame .controls { display: flex; flex-wrap: wrap; gap: 6px 18px; align-items: center; margin: 8px 0; }
 .bnlib-frame fieldset { border: 0; margin: 0; padding: 0; display: flex; gap: 4px 14px; flex-wrap: wrap; }
-.bnlib-frame legend { float: left; width: auto; margin: 0; padding: 0 10px 0 0; font-size: inherit; }
+.bnlib-frame legend { float: left; width: auto; margin: 0; padding: 0; font-size: inherit; line-height: 28px; }
 .bnlib-frame label { display: inline-flex; align-items: center; gap: 6px; min-height: 28px; }
-.bnlib-frame input[type=range] { width: 110px; accent-color: var(--blue); } .bnlib-frame input { accent-color: var(--blue); }
+.bnlib-frame input[type=range] { width: 110px; accent-color: var(--blue); } .bnlib-frame input { accent-color: var(--blue); margin: 0; }
 .bnlib-frame button, .bnlib-frame select { font: inherit; color: inherit; background: transparent;
   border: 1px solid var(--soft); border-radius: 6px; padding: 3px 10px; min-height: 28px; cursor: pointer; }
 .bnlib-frame select option { color: #1b1f24; } .bnlib-frame p { margin: 4px 0; } .bnlib-frame .question { font-weight: 600; }
@@ -65,7 +65,7 @@ function frame({ model, el }, name, paint) {
     readout: make("p", { class: "readout", role: "status", "aria-live": "polite" }, say.start),
     tell: (text) => { if (ui.readout.textContent !== text) ui.readout.textContent = text; },
     add: (node) => ui.controls.insertBefore(node, ui.reset),
-    hold, set, repaint, close, onReset: () => {},
+    hold, set, repaint, close, keepRoom, onReset: () => {},
   };
   ui.reset = button(say.reset, () => { ui.onReset(); ui.tell(say.start); set(structuredClone(start)); });
   ui.reset.classList.add("reset");
@@ -73,6 +73,8 @@ function frame({ model, el }, name, paint) {
   root.append(make("style", {}, STYLE), make("p", { class: "question" }, say.question), ui.scene, ui.controls, ui.numbers, ui.readout);
   el.append(root);
   for (const trait of traits) model.on(`change:${trait}`, repaint);
+  const rooms = new Map();
+  window.addEventListener("resize", measure);
   return ui;
 
   function repaint() {
@@ -90,7 +92,19 @@ function frame({ model, el }, name, paint) {
     hold(values);
     model.save_changes();
   }
+  function keepRoom(node, texts) { // for the longest of these, so that nothing below moves when it is said
+    rooms.set(node, texts);
+    measure();
+  }
+  function measure() {
+    for (const [node, texts] of rooms) {
+      const twins = texts.map((text) => root.appendChild(make("p", { class: node.className }, text)));
+      node.style.minHeight = `${Math.max(...twins.map((twin) => twin.clientHeight))}px`;
+      for (const twin of twins) twin.remove();
+    }
+  }
   function close() {
+    window.removeEventListener("resize", measure);
     for (const trait of traits) model.off(`change:${trait}`, repaint);
     root.remove();
   }
