@@ -191,6 +191,30 @@ def test_python_draws_and_reckons_the_first_step_as_the_page_does(page, setting)
         assert found["norms"][0] == pytest.approx(made.first_gradients(normalized), rel=1e-6, abs=1e-12)
 
 
+LEARNED = """({ setting, normalized }) => {
+  const known = points(setting), next = batches(known, setting), net = network(setting, normalized);
+  for (let t = 0; t < 1000; t++) train(net, next(), setting.lr);
+  return forward(net, known.x).filter((logit, i) => logit > 0 === known.y[i] > 0).length / known.y.length;
+}"""
+
+
+@pytest.mark.parametrize(
+    ("change", "plain", "batch"),
+    [
+        ({}, False, True),
+        ({"activation": "tanh"}, True, True),
+        ({"depth": 1}, True, True),
+        ({"activation": "relu", "initialization": "large"}, False, True),
+        ({"batch_size": 2}, False, False),
+    ],
+    ids=json.dumps,
+)
+def test_chapter_01_says_rightly_which_networks_learn(page, change, plain, batch):
+    for normalized, learns in ((False, plain), (True, batch)):
+        right = page(LEARNED, {"setting": {**DEFAULT, **change}, "normalized": normalized})
+        assert right > 0.98 if learns else right < 0.6
+
+
 def test_seeds_differ(page):
     starts = [page(START, {"setting": {**DEFAULT, "seed": seed}, "normalized": False, "steps": 2}) for seed in (2, 3)]
     for name in ("weights", "points", "batches"):
