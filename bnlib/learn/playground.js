@@ -24,20 +24,20 @@ canvas { display: block; width: 100%; aspect-ratio: 1; } svg { overflow: visible
 export default { render };
 
 function render({ model, el }) {
-  const ui = frame({ model, el }, "playground", paint), { say } = ui;
+  const ui = frame({ model, el }, "playground", build), { say } = ui;
   const [pause, most] = matchMedia("(prefers-reduced-motion: reduce)").matches ? [500, 60] : [30, 4]; // ms, steps a frame
   const grid = new Floats(2 * SIDE ** 2).map((_, i) => 4.8 * (((i % 2 ? Math.floor(i / 2 / SIDE) : (i / 2) % SIDE) + 0.5) / SIDE - 0.5));
   const columns = make("div", { class: "arms" }), curves = make("div"), bar = make("div", { class: "controls" });
   const arms = ["none", "batch"].map((name) => {
     const column = columns.appendChild(make("div", { class: name })), map = make("div", { class: "map" });
-    const canvas = make("canvas", { width: SIDE, height: SIDE, role: "img", "aria-label": say.map });
-    const dots = draw("svg", { viewBox: "-2.4 -2.4 4.8 4.8", "aria-hidden": true });
-    const score = make("p", { class: "numbers" }), rows = draw("svg", { role: "img", "aria-label": say.gradient });
+    const seen = { role: "img", "aria-label": say[name] }, canvas = make("canvas", { width: SIDE, height: SIDE, ...seen });
+    const dots = draw("svg", { viewBox: "-2.4 -2.4 4.8 4.8" });
+    const score = make("p", { class: "numbers" }), rows = draw("svg", seen);
     map.append(canvas, dots);
     column.append(make("p", { class: "name" }, say[name]), map, score, rows);
     return { name, dots, score, rows, pen: canvas.getContext("2d") };
   });
-  let built, known, next, step, plot, last = 0;
+  let known, next, step, plot, last = 0;
 
   const run = button("", () => {
     if (step === ui.state().steps) build();
@@ -53,7 +53,6 @@ function render({ model, el }) {
   const sliders = { depth: null, width: null, batch_size: ui.limits.batch_size, lr: [0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5],
     steps: [100, 200, 500, 1000, 2000, 5000], seed: null };
   for (const [trait, values] of Object.entries(sliders)) slider(ui, trait, say[trait], { values, step: 1, show: String });
-  ui.onReset = build;
   const watch = new IntersectionObserver((seen) => seen.at(-1).isIntersecting || ask(false));
   watch.observe(ui.root);
   ui.repaint();
@@ -65,14 +64,10 @@ function render({ model, el }) {
     ui.close();
   };
 
-  function paint() {
-    if (JSON.stringify(ui.state()) !== built) build();
-  }
-
+  // after each change of a setting: both networks at their start
   function build() {
     ask(false);
     const s = ui.state(), { steps } = s, ticks = (...values) => values.map((value) => [value, value]);
-    built = JSON.stringify(s);
     known = points(s);
     next = batches(known, s);
     step = 0;
@@ -141,8 +136,7 @@ function render({ model, el }) {
       forward(net, grid).forEach((logit, i) => image.data.set([0, 150, 110, 120 * sigmoid(logit) + 40 * (logit > 0)], 4 * i));
       pen.putImageData(image, 0, 0);
     });
-    const norms = ({ net }) => net.layers.map(({ norm }) => (step ? norm.toExponential(0) : "–")).join(", ");
-    ui.numbers.textContent = [say.norms, ...arms.map((arm) => `${say[arm.name]} · ${norms(arm)}`)].join("\n");
+    ui.numbers.textContent = lines(say.norms, ({ net }) => net.layers.map(({ norm }) => norm?.toExponential(0) ?? "–").join(", "));
   }
 
   // from the last layer down: its outputs, and its gradient's norm from 1e-8 to 10
@@ -163,6 +157,10 @@ function render({ model, el }) {
     });
   }
 
+  function lines(first, told) {
+    return [first, ...arms.map((arm) => `${say[arm.name]} · ${told(arm)}`)].join("\n");
+  }
+
   function report() {
     show();
     const told = (value) => Object.fromEntries(arms.map((arm) => [arm.name, value(arm)]));
@@ -170,7 +168,7 @@ function render({ model, el }) {
     model.set("losses", told(({ losses }) => [...losses]));
     model.set("accuracies", told((arm) => arm.accuracy));
     model.save_changes();
-    ui.tell(step ? [put(say.at_step, { step }), ...arms.map(({ name, score }) => `${say[name]} · ${score.textContent}`)].join("\n") : say.start);
+    ui.tell(step ? lines(put(say.at_step, { step }), ({ score }) => score.textContent) : say.start);
   }
 }
 
@@ -190,18 +188,18 @@ function random(seed) {
 // two classes in turn, within about -2 and 2
 function points({ points: kind, seed }) {
   const { uniform, normal } = random(seed), x = [];
-  const polar = (radius, angle) => [radius * Math.cos(angle), radius * Math.sin(angle)];
+  const polar = (r, angle) => [r * Math.cos(angle), r * Math.sin(angle)];
   const place = {
     circle: (label) => polar(label ? 0.8 * Math.sqrt(uniform()) : 1.3 + 0.6 * uniform(), 2 * Math.PI * uniform()),
     xor: (label) => {
       const sign = uniform() < 0.5 ? -1 : 1;
-      return [1, label ? 1 : -1].map((side) => side * sign * (0.15 + 1.7 * uniform()));
+      return [1, 2 * label - 1].map((side) => side * sign * (0.15 + 1.7 * uniform()));
     },
     spirals: (label) => {
       const t = uniform();
       return polar(0.2 + 1.7 * t, Math.PI * (3.5 * t + label));
     },
-    gaussians: (label) => [0, 1].map(() => (label ? 0.8 : -0.8) + 0.5 * normal()),
+    gaussians: (label) => [0, 1].map(() => 1.6 * label - 0.8 + 0.5 * normal()),
   }[kind];
   const y = Floats.from({ length: POINTS }, (_, i) => i % 2);
   for (const label of y) x.push(...place(label).map((value) => value + 0.1 * normal()));

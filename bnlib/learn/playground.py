@@ -132,7 +132,10 @@ class Playground(CourseWidget):
             parts.append(f'<path d="M{"L".join(places)}" fill="none" stroke-width="2.5" {kind}/>')
         for exponent in (0, -8):
             parts.append(f'<text x="2" y="{34 - 20 * exponent}" font-size="12">1e{exponent}</text>')
-        numbers = [f"{self.say(name)} · {', '.join(f'{norm:.0e}' for norm in norms[name])}" for name in norms]
+        numbers = [
+            f"{self.say(name)} · {', '.join(f'{norm:.0e}'.replace('e-0', 'e-') for norm in norms[name])}"
+            for name in norms
+        ]
         label = self.say("norms")
         return (
             f'<svg viewBox="0 0 600 210" role="img" aria-label="{label}" style="max-width:600px;background:#fff">'
