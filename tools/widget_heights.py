@@ -25,7 +25,8 @@ HEAD = """/* The room that each widget needs at most, by language and width of t
 """
 MEASURE = """() => [...document.querySelectorAll(".bnlib-widget")].map((place) => {
   place.style.minHeight = "0";
-  return [place.dataset.widget, place.getBoundingClientRect().height / parseFloat(getComputedStyle(document.documentElement).fontSize)];
+  const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
+  return [place.dataset.widget, place.getBoundingClientRect().height / rem];
 })"""
 
 

@@ -67,7 +67,7 @@ function frame({ model, el }, name, paint) {
     readout: make("p", { class: "readout", role: "status", "aria-live": "polite" }, say.start),
     tell: (text) => { if (ui.readout.textContent !== text) ui.readout.textContent = text; },
     add: (node) => ui.controls.insertBefore(node, ui.reset),
-    hold, set, repaint, close, onReset: () => {},
+    hold, set, repaint, close, keepRoom, onReset: () => {},
   };
   ui.reset = button(say.reset, () => { ui.onReset(); ui.tell(say.start); set(structuredClone(start)); });
   ui.reset.classList.add("reset");
@@ -75,6 +75,8 @@ function frame({ model, el }, name, paint) {
   root.append(make("style", {}, STYLE), make("p", { class: "question" }, say.question), ui.scene, ui.controls, ui.numbers, ui.readout);
   el.append(root);
   for (const trait of traits) model.on(`change:${trait}`, repaint);
+  const rooms = new Map();
+  window.addEventListener("resize", measure);
   return ui;
 
   function repaint() {
@@ -92,7 +94,19 @@ function frame({ model, el }, name, paint) {
     hold(values);
     model.save_changes();
   }
+  function keepRoom(node, texts) { // for the longest of these, so that nothing below moves when it is said
+    rooms.set(node, texts);
+    measure();
+  }
+  function measure() {
+    for (const [node, texts] of rooms) {
+      const twins = texts.map((text) => root.appendChild(make("p", { class: node.className }, text)));
+      node.style.minHeight = `${Math.max(...twins.map((twin) => twin.clientHeight))}px`;
+      for (const twin of twins) twin.remove();
+    }
+  }
   function close() {
+    window.removeEventListener("resize", measure);
     for (const trait of traits) model.off(`change:${trait}`, repaint);
     root.remove();
   }
