@@ -43,11 +43,13 @@ export default {
     ui.add(button(say.all, () => {
       lrs.forEach((_, i) => tried.add(i));
       ui.repaint();
-      const text = shown(ui.state()).map((arm) => span(arm, ui.state().images)).join(say.between);
-      ui.tell(put(say.in_all, { text }));
+      ui.tell(overall(ui.state()));
     }));
     ui.onReset = () => tried.clear();
     ui.repaint();
+    const states = ["train", "test"].flatMap((images) => lrs.map((lr) => ({ lr, images, arms: "both" })));
+    ui.keepRoom(ui.numbers, states.map(about));
+    ui.keepRoom(ui.readout, [say.start, ...states.flatMap((s) => [seen(s), overall(s)])]);
     return ui.close;
 
     function column(lr, i) { // of the chart: what a finger or the mouse chooses a rate by
@@ -85,7 +87,7 @@ export default {
         curves.line(mean.map((value, k) => [k + 1, value]), LOOKS[arm]);
         if (mean.length) mark(curves, mean.length, mean[mean.length - 1], arm, false);
       }
-      ui.numbers.textContent = [at(s, put(say.after_on, { images: say[s.images], epochs })), ...shown(s).map((arm) => line(arm, s, chosen))].join("\n");
+      ui.numbers.textContent = about(s);
     }
 
     function mark(place, x, y, arm, now) { // a circle with BN, a square without
@@ -94,6 +96,11 @@ export default {
       const circle = { ...at, cx: place.X(x), cy: place.Y(y), r: 4.5 };
       const square = { ...at, x: place.X(x) - 4, y: place.Y(y) - 4, width: 8, height: 8 };
       place.layer.append(arm === "batch" ? draw("circle", circle) : draw("rect", square));
+    }
+
+    function about(s) { // the numbers at a rate
+      const what = at(s, put(say.after_on, { images: say[s.images], epochs }));
+      return [what, ...shown(s).map((arm) => line(arm, s, lrs.indexOf(s.lr)))].join("\n");
     }
 
     function line(arm, s, i) {
@@ -116,6 +123,10 @@ export default {
       const learned = (arm) => (accuracy(data, s.images, arm, lrs.indexOf(s.lr)) || { mean: 0 }).mean > LEARNED;
       const said = shown(s).map((arm) => put(learned(arm) ? say.learns : say.guesses, { arm: say[arm] }));
       return at(s, said.join(say.between));
+    }
+
+    function overall(s) {
+      return put(say.in_all, { text: shown(s).map((arm) => span(arm, s.images)).join(say.between) });
     }
 
     function span(arm, images) {

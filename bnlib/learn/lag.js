@@ -28,13 +28,16 @@ export default {
     legend(ui, [["warm", say.moving], ["blue dashed", put(say.true, { examples: data.examples.toLocaleString("en-US") })], ["dots", say.batch]]);
     const change = (values) => {
       ui.set(values);
-      ui.tell(put(say.seen, told(ui.state())));
+      ui.tell(seen(ui.state()));
     };
     slider(ui, "momentum", say.new, { values: momenta, show: short, change });
     slider(ui, "momentum", say.old, { values: [...momenta].reverse(), show: (value) => short(1 - value), change });
     choice(ui, "lr", say.rate, Object.fromEntries(data.lrs.map((lr) => [lr, fixed(lr, 1)])), change);
     choice(ui, "statistic", say.statistic, { mean: say.mean, variance: say.variance }, change);
     ui.repaint();
+    const states = data.lrs.flatMap((lr) => momenta.map((momentum) => ({ ...ui.state(), lr, momentum })));
+    ui.keepRoom(ui.numbers, states.flatMap((s) => [about({ ...s, statistic: "mean" }), about({ ...s, statistic: "variance" })]));
+    ui.keepRoom(ui.readout, [say.start, ...states.map(seen)]);
     return ui.close;
 
     function axes(statistic) {
@@ -63,7 +66,15 @@ export default {
         scores.line(points, kind);
         for (const [step, value] of points) scores.dot(step, value, `mark ${kind.split(" ")[0]}`, 3);
       }
-      ui.numbers.textContent = [say.formula, say[`behind_${s.statistic}`], say.ends].map((sentence) => put(sentence, told(s))).join("\n");
+      ui.numbers.textContent = about(s);
+    }
+
+    function about(s) {
+      return [say.formula, say[`behind_${s.statistic}`], say.ends].map((sentence) => put(sentence, told(s))).join("\n");
+    }
+
+    function seen(s) {
+      return put(say.seen, told(s));
     }
 
     function told(s) { // the numbers of the sentences
