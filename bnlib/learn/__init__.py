@@ -4,6 +4,7 @@ from bnlib.learn.axes import SharedStatistics
 from bnlib.learn.modes import WhichMode
 from bnlib.learn.noise_dial import NoiseDial
 from bnlib.learn.normalize import NormalizeBatch
+from bnlib.learn.playground import Playground
 from bnlib.learn.projection import BackwardProjection
 
-__all__ = ["BackwardProjection", "NoiseDial", "NormalizeBatch", "SharedStatistics", "WhichMode"]
+__all__ = ["BackwardProjection", "NoiseDial", "NormalizeBatch", "Playground", "SharedStatistics", "WhichMode"]

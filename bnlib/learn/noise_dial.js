@@ -16,6 +16,7 @@ const OWN_STYLE = `
 export default {
   render({ model, el }) {
     const ui = frame({ model, el }, "noise_dial", paint);
+    ui.root.insertBefore(ui.controls, ui.scene);
     const { say } = ui, data = model.get("data"), width = ui.narrow ? 340 : 600;
     const spread = chart({
       width, height: 230, x: [1.7, 300], y: [0.025, 1], xLog: true, yLog: true, label: say.spread_label,
