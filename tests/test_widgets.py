@@ -28,7 +28,7 @@ def english():
 
 
 def stored_state(widget) -> dict:
-    return json.loads(unescape(re.search(r'data-state="([^"]*)"', widget.stored_html())[1]))
+    return json.loads(unescape(re.search(r"data-state='([^']*)'", widget.stored_html())[1]))
 
 
 def test_every_module_has_its_class():

@@ -55,6 +55,7 @@ def test_fits_a_phone_in_the_dark_and_is_touched_easily(served_book, open_page, 
     root.scroll_into_view_if_needed()
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     assert root.evaluate("node => getComputedStyle(node).backgroundColor") == "rgb(22, 25, 29)"
+    root.locator("details").evaluate_all("found => found.forEach(one => { one.open = true; })")
     for control in root.locator("button, select, label:has(input)").all():
         assert control.bounding_box()["height"] >= 24
     assert troubles == []

@@ -124,7 +124,7 @@ TELL = """import json
 print("state of", w.name, json.dumps({n: getattr(w, n) for n in w.limits}))"""
 BACK = """for name, value in {}.items():
     setattr(w, name, value)"""
-CONTROLS = "nodes => nodes.map(node => [node.dataset.trait, node.value])"
+CONTROLS = "nodes => nodes.map(node => [node.dataset.trait, node.value, node.checked ?? null])"
 
 
 @pytest.mark.timeout(900)
@@ -139,11 +139,11 @@ def test_every_widget_draws_and_both_sides_follow_each_other(lab, chromium):
         run_cell(page, 3 * number)
         root = page.locator(f".bnlib-{widget.name}")
         root.wait_for()
-        controls = root.locator("input[data-trait][type=range]")
+        controls = root.locator("[data-trait]")
         at_first = controls.evaluate_all(CONTROLS)
-        slider = controls.first
-        trait = slider.get_attribute("data-trait")
-        slider.press("ArrowRight" if slider.input_value() != slider.get_attribute("max") else "ArrowLeft")
+        first = root.locator("input[type=range], input[type=radio]").first
+        trait = first.get_attribute("data-trait")
+        first.press("ArrowRight" if first.input_value() != first.get_attribute("max") else "ArrowLeft")
         run_cell(page, 3 * number + 1)
         said = page.locator(".jp-OutputArea-output", has_text=f"state of {widget.name} ").last
         said.wait_for()
@@ -151,9 +151,8 @@ def test_every_widget_draws_and_both_sides_follow_each_other(lab, chromium):
         assert state[trait] != getattr(widget, trait)
         run_cell(page, 3 * number + 2)
         page.wait_for_function(
-            "([name, wanted]) => wanted === JSON.stringify("
-            "[...document.querySelectorAll(`.bnlib-${name} input[data-trait][type=range]`)]"
-            ".map(node => [node.dataset.trait, node.value]))",
+            f"([name, wanted]) => wanted === JSON.stringify(({CONTROLS})"
+            "([...document.querySelectorAll(`.bnlib-${name} [data-trait]`)]))",
             arg=[widget.name, json.dumps(at_first, separators=(",", ":"))],
         )
     assert troubles == []

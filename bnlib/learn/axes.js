@@ -55,7 +55,7 @@ export default {
           const row = picture.appendChild(draw("g", { role: "row" }));
           for (let c = 0; c < C; c++) for (let j = 0; j < W; j++) {
             const index = [n, c, i, j], [x, y] = [X(c) + j * w, Y(n) + i * h];
-            const cell = row.appendChild(draw("g", { role: "gridcell" }));
+            const cell = row.appendChild(draw("g", { role: "gridcell", tabindex: -1 }));
             cell.append(draw("rect", { x, y, width: w, height: h }), draw("text", { x: x + w / 2, y: y + h / 2 }));
             for (const event of ["pointermove", "focus", "click"]) cell.addEventListener(event, () => point(index));
             cell.addEventListener("keydown", walk);

@@ -34,6 +34,8 @@ export default {
     };
     slider(ui, "batch_size", say.batch_size, { values: data.sizes, show: String, change });
     choice(ui, "image", say.image, Object.fromEntries(ui.limits.image.map((image) => [image, say[`image_${image}`]])), change);
+    const states = ui.limits.image.flatMap((image) => data.sizes.map((m) => ({ image, batch_size: m })));
+    ui.keepRoom(ui.readout, [say.start, ...states.map(outcome)]);
     ui.repaint();
     return ui.close;
 

@@ -123,7 +123,7 @@ function render({ model, el }) {
     plot.clear();
     arms.forEach((arm, a) => {
       const { net, losses, pen } = arm, curve = [], size = Math.ceil(losses.length / 100);
-      for (let i = 0; i < losses.length; i += size) { // means of groups: at most 100 points
+      for (let i = 0; i < losses.length; i += size) { // means of groups
         const group = losses.slice(i, i + size);
         curve.push([i + group.length, group.reduce((sum, loss) => sum + loss) / group.length]);
       }
@@ -191,24 +191,18 @@ function points({ points: kind, seed }) {
   const polar = (r, angle) => [r * Math.cos(angle), r * Math.sin(angle)];
   const place = {
     circle: (label) => polar(label ? 0.8 * Math.sqrt(uniform()) : 1.3 + 0.6 * uniform(), 2 * Math.PI * uniform()),
-    xor: (label) => {
-      const sign = uniform() < 0.5 ? -1 : 1;
-      return [1, 2 * label - 1].map((side) => side * sign * (0.15 + 1.7 * uniform()));
-    },
-    spirals: (label) => {
-      const t = uniform();
-      return polar(0.2 + 1.7 * t, Math.PI * (3.5 * t + label));
-    },
+    xor: (label, sign = uniform() < 0.5 ? -1 : 1) => [1, 2 * label - 1].map((side) => side * sign * (0.15 + 1.7 * uniform())),
+    spirals: (label, t = uniform()) => polar(0.2 + 1.7 * t, Math.PI * (3.5 * t + label)),
     gaussians: (label) => [0, 1].map(() => 1.6 * label - 0.8 + 0.5 * normal()),
   }[kind];
-  const y = Floats.from({ length: POINTS }, (_, i) => i % 2);
+  const y = new Floats(POINTS).map((_, i) => i % 2);
   for (const label of y) x.push(...place(label).map((value) => value + 0.1 * normal()));
   return { x: Floats.from(x), y };
 }
 
 // a function that gives the batches, in a new order each epoch
 function batches({ x, y }, { batch_size: size, seed }) {
-  const { uniform } = random(seed + 2), order = Array.from(y.keys());
+  const { uniform } = random(seed + 2), order = [...y.keys()];
   let at = POINTS;
   return () => {
     if (at + size > POINTS) {
@@ -229,7 +223,7 @@ function network({ depth, width, activation, initialization, seed }, normalized)
   for (let l = 0; l <= depth; l++) {
     const n = l ? width : 2, k = l < depth ? width : 1, full = (value) => new Floats(k).fill(value);
     const std = { xavier: Math.sqrt(2 / (n + k)), kaiming: Math.sqrt(2 / n), small: 0.01, large: 1 }[initialization];
-    layers.push({ n, k, w: Floats.from({ length: n * k }, () => std * normal()), bias: full(0) });
+    layers.push({ n, k, w: new Floats(n * k).map(() => std * normal()), bias: full(0) });
     if (normalized && l < depth) Object.assign(layers[l], { gamma: full(1), mean: full(0), variance: full(1) });
   }
   return { layers, activation };

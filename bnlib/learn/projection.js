@@ -48,6 +48,11 @@ export default {
     toggle(ui, "detached", say.detached, change);
     slider(ui, "step", say.step, { step: 1, show: String, change });
     ui.add(button(say.undone, () => change({ gradient: undone(ui.state()), step: 0 })));
+    const [wide, three] = ["−10.00", "−10.00, −10.00, −10.00"];
+    const drifted = put(say.drift, { steps: STEPS, mean0: wide, mean: wide, var0: wide, var: wide });
+    const longest = { whole: wide, one: wide, x: wide, dx: three, drift: drifted };
+    ui.keepRoom(ui.readout, [say.start, put(say.removed_told, longest), put(say.detached_told, longest)]);
+    ui.keepRoom(ui.numbers, [put(say.numbers, { step: STEPS, mean: wide, var: wide, y: three, factor: wide, sum: wide })]);
     ui.repaint();
     return ui.close;
 

@@ -2,35 +2,35 @@
 // alike, so that a module is one file which asks for nothing; hence no import and no export here.
 
 const SVG = "http://www.w3.org/2000/svg";
+const DARK = `--ink: #e6edf3; --soft: #98a3ae; --line: #3d444d; --ground: #16191d; --blue: #6cb6e6; --warm: #ffb27a;
+  --third: #5fd0ad; --wash: #1d2b38;`;
 const STYLE = `
 .bnlib-frame { --ink: #1b1f24; --soft: #66707a; --line: #c9d1d9; --ground: #ffffff; --blue: #0072b2; --warm: #b34700;
   --third: #00755a; --wash: #e8f1f8; color: var(--ink); background: var(--ground); border: 1px solid var(--line);
   border-radius: 8px; padding: 12px; max-width: 640px;
   font: 15px/1.5 system-ui, "PingFang SC", "Noto Sans CJK SC", "Microsoft YaHei", sans-serif; }
-html[data-theme="dark"] .bnlib-frame, body[data-jp-theme-light="false"] .bnlib-frame { --ink: #e6edf3; --soft: #98a3ae;
-  --line: #3d444d; --ground: #16191d; --blue: #6cb6e6; --warm: #ffb27a; --third: #5fd0ad; --wash: #1d2b38; }
-@media (prefers-color-scheme: dark) { html:not([data-theme]) body:not([data-jp-theme-light]) .bnlib-frame { --ink: #e6edf3;
-  --soft: #98a3ae; --line: #3d444d; --ground: #16191d; --blue: #6cb6e6; --warm: #ffb27a; --third: #5fd0ad; --wash: #1d2b38; } }
-.bnlib-frame svg { display: block; width: 100%; height: auto; touch-action: pan-y; }
-.bnlib-frame text { fill: var(--ink); font-size: 14px; } .bnlib-frame .tick { fill: var(--soft); font-size: 12px; }
-.bnlib-frame .axis { stroke: var(--soft); } .bnlib-frame .grid { stroke: var(--line); }
-.bnlib-frame path { fill: none; stroke-width: 2.2; stroke-linejoin: round; } .bnlib-frame .dashed { stroke-dasharray: 6 4; }
-.bnlib-frame .blue { stroke: var(--blue); } .bnlib-frame .warm { stroke: var(--warm); } .bnlib-frame .third { stroke: var(--third); }
-.bnlib-frame .knob { cursor: grab; touch-action: none; outline: none; }
-.bnlib-frame .knob circle { fill: var(--ground); stroke: var(--blue); stroke-width: 2.5; }
-.bnlib-frame .knob:focus-visible circle, .bnlib-frame .knob.held circle { stroke: var(--warm); stroke-width: 4; }
-.bnlib-frame .controls { display: flex; flex-wrap: wrap; gap: 6px 18px; align-items: center; margin: 8px 0; }
-.bnlib-frame fieldset { border: 0; margin: 0; padding: 0; display: flex; gap: 4px 14px; flex-wrap: wrap; }
-.bnlib-frame legend { float: left; width: auto; margin: 0; padding: 0; font-size: inherit; line-height: 28px; }
-.bnlib-frame label { display: inline-flex; align-items: center; gap: 6px; min-height: 28px; }
-.bnlib-frame input[type=range] { width: 110px; accent-color: var(--blue); } .bnlib-frame input { accent-color: var(--blue); margin: 0; }
-.bnlib-frame button, .bnlib-frame select { font: inherit; color: inherit; background: transparent;
+html[data-theme="dark"] .bnlib-frame, body[data-jp-theme-light="false"] .bnlib-frame { ${DARK} }
+@media (prefers-color-scheme: dark) { html:not([data-theme]) body:not([data-jp-theme-light]) .bnlib-frame { ${DARK} } }
+${`svg { display: block; width: 100%; height: auto; touch-action: pan-y; }
+text { fill: var(--ink); font-size: 14px; } .tick { fill: var(--soft); font-size: 12px; }
+.axis { stroke: var(--soft); } .grid { stroke: var(--line); }
+path { fill: none; stroke-width: 2.2; stroke-linejoin: round; } .dashed { stroke-dasharray: 6 4; }
+.blue { stroke: var(--blue); } .warm { stroke: var(--warm); } .third { stroke: var(--third); }
+.knob { cursor: grab; touch-action: none; outline: none; }
+.knob circle { fill: var(--ground); stroke: var(--blue); stroke-width: 2.5; }
+.knob:is(:focus-visible, .held) circle { stroke: var(--warm); stroke-width: 4; }
+.controls { display: flex; flex-wrap: wrap; gap: 6px 18px; align-items: center; margin: 8px 0; }
+fieldset { border: 0; margin: 0; padding: 0; display: flex; gap: 4px 14px; flex-wrap: wrap; }
+legend { float: left; width: auto; margin: 0; padding: 0; font-size: inherit; line-height: 28px; }
+label { display: inline-flex; align-items: center; gap: 6px; min-height: 28px; }
+input[type=range] { width: 110px; accent-color: var(--blue); } input { accent-color: var(--blue); margin: 0; }
+:is(button, select) { font: inherit; color: inherit; background: transparent;
   border: 1px solid var(--soft); border-radius: 6px; padding: 3px 10px; min-height: 28px; cursor: pointer; }
-.bnlib-frame select option { color: #1b1f24; } .bnlib-frame p { margin: 4px 0; } .bnlib-frame .question { font-weight: 600; }
-.bnlib-frame .legend, .bnlib-frame .legend span { display: flex; flex-wrap: wrap; gap: 2px 18px; align-items: center; }
-.bnlib-frame .legend span { flex-wrap: nowrap; gap: 8px; } .bnlib-frame .legend svg { flex: none; width: 28px; }
-.bnlib-frame .numbers, .bnlib-frame output { font-variant-numeric: tabular-nums; }
-`;
+select option { color: #1b1f24; } p { margin: 4px 0; } .question { font-weight: 600; }
+:is(.legend, .legend span) { display: flex; flex-wrap: wrap; gap: 2px 18px; align-items: center; }
+.legend span { flex-wrap: nowrap; gap: 8px; } .legend svg { flex: none; width: 28px; }
+:is(.numbers, output) { font-variant-numeric: tabular-nums; }
+`.replace(/(^|\} )(?=[a-z.:])/gm, "$1.bnlib-frame ")}`; // each rule for what is in the frame
 
 // --- nodes and words
 

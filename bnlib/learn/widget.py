@@ -72,9 +72,10 @@ class CourseWidget(anywidget.AnyWidget):
         """The output that is stored in a notebook: state and picture, the same bytes for the same state."""
         names = [*self.traits(state=True), "lang", "strings", "limits", *(["data"] if self.data else [])]
         state = {name: getattr(self, name) for name in names}
-        carried = escape(json.dumps(state, ensure_ascii=False, sort_keys=True, separators=(",", ":")), quote=True)
+        text = json.dumps(state, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+        carried = escape(text, quote=False).replace("'", "&#39;")  # its double quotes stay one byte each
         return (
-            f'<div class="bnlib-widget" lang="{self.lang}" data-widget="{self.name}" data-state="{carried}">'
+            f'<div class="bnlib-widget" lang="{self.lang}" data-widget="{self.name}" data-state=\'{carried}\'>'
             f"{self.picture()}</div>"
         )
 
