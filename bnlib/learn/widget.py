@@ -6,7 +6,6 @@ picture, the book draws the same module over it.
 """
 
 import json
-import re
 from html import escape
 from pathlib import Path
 
@@ -19,12 +18,8 @@ _HERE = Path(__file__).parent
 
 
 def module(name: str) -> str:
-    """The text of a widget's JavaScript module: bnlib/learn/NAME.js behind what all of them stand on, shared.js.
-
-    Without indentation and without lines that hold a comment alone, which readers' machines need not load.
-    """
-    text = "\n".join((_HERE / file).read_text(encoding="utf-8") for file in ("shared.js", f"{name}.js"))
-    return re.sub(r"(?m)^[ \t]*(//.*)?\n|^[ \t]+", "", text)
+    """The text of a widget's JavaScript module: bnlib/learn/NAME.js behind what all of them stand on, shared.js."""
+    return "\n".join((_HERE / file).read_text(encoding="utf-8") for file in ("shared.js", f"{name}.js"))
 
 
 class CourseWidget(anywidget.AnyWidget):

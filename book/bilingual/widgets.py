@@ -55,14 +55,9 @@ def _write(app, exception) -> None:
     for path in sorted(_module(app, "*").parent.glob("*.js")):
         if path != shared:
             text = f"{before}\n{path.read_text(encoding='utf-8')}"
-            (folder / path.name).write_text(classic_script(path.stem, lean(text)), encoding="utf-8")
+            (folder / path.name).write_text(classic_script(path.stem, text), encoding="utf-8")
     if _starter(app).is_file():
         shutil.copyfile(_starter(app), folder / _STARTER)
-
-
-def lean(text: str) -> str:
-    """Without indentation, empty lines and lines that hold a comment alone."""
-    return re.sub(r"(?m)^[ \t]*(//.*)?\n|^[ \t]+", "", text)
 
 
 def classic_script(name: str, module: str) -> str:
