@@ -175,6 +175,8 @@ def test_a_widget_has_the_room_it_needs_before_it_is_drawn(served_book, chromium
     for widget in widgets.all():
         kept = float(widget.evaluate("box => getComputedStyle(box).minHeight").removesuffix("px"))
         assert widget.bounding_box()["height"] <= kept + 1, "run tools/widget_heights.py"
+        needed = widget.evaluate("box => { box.style.minHeight = 0; return box.getBoundingClientRect().height }")
+        assert width < 1280 or kept <= needed + 16, "run tools/widget_heights.py"  # no gap on a wide page
     page.context.close()
 
 

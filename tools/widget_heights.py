@@ -14,8 +14,10 @@ ROOT = Path(__file__).resolve().parent.parent
 BOOK = ROOT / "_build" / "html"
 STYLE = ROOT / "book" / "static" / "widget-heights.css"
 RANGES = {  # greatest width of the window -> widths at which it is measured, all of them down to the next range
-    None: (1280, 1000, 800, 640, 600),
-    599: (599, 540, 480),
+    None: (1600, 1280, 1000, 800, 700, 680),  # from here on a widget is as wide as it gets
+    679: (679, 650, 620),
+    619: (619, 600, 570, 540),
+    539: (539, 520, 500, 480),
     479: (479, 440, 400),
     399: (399, 390, 360),
     359: (359, 340, 320),
