@@ -49,8 +49,9 @@
 
   function linkButton(name, stored, model) {
     const button = document.createElement("button");
-    const { copy_link: label, copied } = model.get("strings");
+    const { copy_link: label, copied, linked } = model.get("strings");
     button.type = "button";
+    button.setAttribute("aria-live", "polite");
     button.className = "bnlib-widget-link";
     button.textContent = label;
     button.addEventListener("click", async () => {
@@ -58,9 +59,11 @@
       const address = new URL(location.href);
       address.searchParams.set(name, JSON.stringify(Object.fromEntries(changed.map((key) => [key, model.get(key)]))));
       history.replaceState(null, "", address);
-      button.textContent = copied;
-      if (navigator.clipboard) await navigator.clipboard.writeText(address.href).catch(() => {}); // the address bar has it too
+      // a page from a plain server may not write to the clipboard, nor may one whose reader has refused
+      const written = await navigator.clipboard?.writeText(address.href).then(() => true, () => false);
+      button.textContent = written ? copied : linked;
     });
+    for (const key of Object.keys(stored.limits)) model.on(`change:${key}`, () => { button.textContent = label; });
     return button;
   }
 
@@ -68,8 +71,14 @@
     const name = place.dataset.widget;
     const stored = JSON.parse(place.dataset.state);
     const model = new Model({ ...structuredClone(stored), ...asked(name, stored) });
+    const still = [...place.childNodes];
     place.replaceChildren();
-    window.bnlibWidgets[name].render({ model, el: place });
-    place.append(linkButton(name, stored, model));
+    try {
+      window.bnlibWidgets[name].render({ model, el: place });
+      place.append(linkButton(name, stored, model));
+    } catch (error) {
+      place.replaceChildren(...still); // the picture stays, and so do the other widgets
+      reportError(error);
+    }
   }
 })();

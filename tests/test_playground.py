@@ -1,6 +1,7 @@
 """Widget 8, the playground: its steps in the page are torch's, with the same weights and batches, in float64."""
 
 import json
+import math
 import random
 
 import pytest
@@ -255,6 +256,13 @@ def test_the_picture_says_the_gradients_of_the_first_step():
         assert (
             ", ".join(f"{norm:.0e}".replace("e-0", "e-") for norm in made.first_gradients(normalized)) in made.picture()
         )
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_dead_units_have_a_picture_too(seed):
+    made = Playground(width=2, activation="relu", seed=seed)
+    numbers = made.first_gradients(False) + made.first_gradients(True)
+    assert all(math.isfinite(norm) for norm in numbers) and made.picture().count("<path") == 2
 
 
 def test_results_are_read_only():

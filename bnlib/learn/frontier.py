@@ -11,7 +11,7 @@ from bnlib.learn.widget import CourseWidget
 EXPERIMENT = "learning_rate_frontier"
 ARMS = ("batch", "none")
 IMAGES = ("train", "test")
-COLOURS = {"batch": "#0072b2", "none": "#b34700"}  # as in shared.js
+COLOURS = {"batch": "#0072b2", "none": "#b34700"}  # as in parts/frame.js
 _CONFIG = lab.provenance(EXPERIMENT)["config"]
 EPOCHS = _CONFIG["epochs"]
 LRS = tuple(sorted(_CONFIG["lrs"]))

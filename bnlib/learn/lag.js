@@ -1,4 +1,5 @@
 // Moving-average lag: choose a momentum, see how the moving average follows the true statistic. State and meaning: lag.py.
+// Stands on frame, slider, choices, charts, legend.
 
 const UNITS = { mean: 1e-3, variance: 1e-4 }; // of the stored numbers; accuracies are in thousandths
 const STARTS = { mean: 0, variance: 1 };
@@ -26,9 +27,10 @@ export default {
     const place = make("div");
     ui.scene.append(make("style", {}, OWN_STYLE), place, scores.picture);
     legend(ui, [["warm", say.moving], ["blue dashed", put(say.true, { examples: data.examples.toLocaleString("en-US") })], ["dots", say.batch]]);
+    ui.report = () => seen(ui.state());
     const change = (values) => {
       ui.set(values);
-      ui.tell(seen(ui.state()));
+      ui.tell(ui.report());
     };
     slider(ui, "momentum", say.new, { values: momenta, show: short, change });
     slider(ui, "momentum", say.old, { values: [...momenta].reverse(), show: (value) => short(1 - value), change });

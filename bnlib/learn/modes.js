@@ -1,4 +1,5 @@
 // Which mode am I in: predict what a layer uses and what it changes, then see. State, and who measured it: modes.py.
+// Stands on frame, choices.
 
 const OWN_STYLE = `
 .bnlib-modes .scene { margin: 10px 0; } .bnlib-modes svg { max-width: 560px; margin: 6px auto; }
@@ -90,13 +91,17 @@ export default {
       fillTable(s);
     }
 
+    function tried(layer) {
+      return all || Object.keys(table).filter((one) => one.startsWith(`${layer} `)).every((one) => complete(answers[one] ?? [null]));
+    }
+
     function explained(s, truth, given) {
       const good = truth.filter((one, i) => one === given[i]).length;
       return [
         [say.none_right, say.one_right, say.both_right][good],
         put(say[`used_${truth[0]}`], { layer: say[`the_${s.layer}`] }),
         say[`changed_${truth[1]}`],
-        ...heard(table, s).map((by) => say[`hears_${by}`]),
+        ...(tried(s.layer) ? heard(table, s).map((by) => say[`hears_${by}`]) : []), // not before all four are predicted
       ].join(model.get("lang") === "zh" ? "" : " ");
     }
 

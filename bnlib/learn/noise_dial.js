@@ -1,4 +1,5 @@
 // Noise dial: the spread of batch statistics against the batch size, and one image's logits. Meaning: noise_dial.py.
+// Stands on frame, slider, choices, charts.
 
 const ROW = 25; // of the classes
 const LOGITS = [-6, 8];
@@ -28,9 +29,10 @@ export default {
       make("style", {}, OWN_STYLE), spread.picture, make("p", { class: "legend" }, say.spread_legend),
       logits, make("p", { class: "legend" }, say.logits_legend),
     );
+    ui.report = () => outcome(ui.state());
     const change = (values) => {
       ui.set(values);
-      ui.tell(outcome(ui.state()));
+      ui.tell(ui.report());
     };
     slider(ui, "batch_size", say.batch_size, { values: data.sizes, show: String, change });
     choice(ui, "image", say.image, Object.fromEntries(ui.limits.image.map((image) => [image, say[`image_${image}`]])), change);

@@ -1,4 +1,5 @@
 // Normalize a batch: drag one number and see which outputs move. State and meaning: normalize.py.
+// Stands on frame, slider, choices, menu, pointing.
 
 const INPUTS = [-10, 10];
 const OUTPUTS = [-4, 4];
@@ -31,6 +32,7 @@ export default {
     slider(ui, "gamma", say.gamma, { low: 0, high: 3, change });
     slider(ui, "beta", say.beta, { low: -2, high: 2, change });
     menu(ui, "eps", say.eps, [1e-5, 0.001, 0.1, 1, 10], { change });
+    ui.report = () => ui.numbers.textContent;
     ui.onReset = () => { before = outputs(ui.start); };
     ui.repaint();
     return ui.close;
@@ -100,6 +102,7 @@ export default {
     }
 
     function grab(event, i) {
+      if (!grabs(event)) return;
       held = i;
       before = outputs(ui.state());
       ui.repaint();

@@ -1,4 +1,5 @@
 // Batch normalization playground. State and meaning: playground.py.
+// Stands on frame, slider, menu, charts.
 
 const EPS = 1e-5, SHARE = 0.1; // of the new value in the moving averages, as in PyTorch
 const POINTS = 256;
@@ -11,33 +12,33 @@ const ACTIVATIONS = {
   tanh: [Math.tanh, (a) => 1 - a * a, -1, 1],
   relu: [(z) => Math.max(z, 0), (a) => +(a > 0), 0, 3],
 };
-const LOOKS = `.bnlib-playground {
-.arms { display: grid; grid-template-columns: 1fr 1fr; gap: 18px; } .none { --own: var(--warm); } .batch { --own: var(--blue); }
+const LOOKS = scoped(".bnlib-playground", `.arms { display: grid; grid-template-columns: 1fr 1fr; gap: 18px; } .none { --own: var(--warm); } .batch { --own: var(--blue); }
 .name { border-bottom: 3px dashed var(--own); font-weight: 600; } .batch .name { border-bottom-style: solid; }
 .map { position: relative; max-width: 210px; margin: 6px 0; outline: 1px solid var(--line); }
 canvas { display: block; width: 100%; aspect-ratio: 1; } svg { overflow: visible; } .map svg { position: absolute; inset: 0; }
 .map path { stroke: var(--ink); stroke-width: .11; stroke-linecap: square; }
 .map .one { stroke: var(--third); stroke-width: .15; stroke-linecap: round; }
 .bars { fill: var(--own); } p { white-space: pre-line; }
-}`;
+`);
 
 export default { render };
 
 function render({ model, el }) {
   const ui = frame({ model, el }, "playground", build), { say } = ui;
-  const [pause, most] = matchMedia("(prefers-reduced-motion: reduce)").matches ? [500, 60] : [30, 4]; // ms, steps a frame
+  // between frames (ms), steps in one at most, and how long they may take (ms)
+  const [pause, most, budget] = matchMedia("(prefers-reduced-motion: reduce)").matches ? [500, 60, 250] : [25, 4, 12];
   const grid = new Floats(2 * SIDE ** 2).map((_, i) => 4.8 * (((i % 2 ? Math.floor(i / 2 / SIDE) : (i / 2) % SIDE) + 0.5) / SIDE - 0.5));
   const columns = make("div", { class: "arms" }), curves = make("div"), bar = make("div", { class: "controls" });
   const arms = ["none", "batch"].map((name) => {
     const column = columns.appendChild(make("div", { class: name })), map = make("div", { class: "map" });
-    const seen = { role: "img", "aria-label": say[name] }, canvas = make("canvas", { width: SIDE, height: SIDE, ...seen });
+    const canvas = make("canvas", { width: SIDE, height: SIDE, role: "img" });
     const dots = draw("svg", { viewBox: "-2.4 -2.4 4.8 4.8" });
-    const score = make("p", { class: "numbers" }), rows = draw("svg", seen);
+    const score = make("p", { class: "numbers" }), rows = draw("svg", { role: "img" });
     map.append(canvas, dots);
     column.append(make("p", { class: "name" }, say[name]), map, score, rows);
-    return { name, dots, score, rows, pen: canvas.getContext("2d") };
+    return { name, dots, score, rows, canvas, pen: canvas.getContext("2d") };
   });
-  let known, next, step, plot, last = 0;
+  let known, next, step, plot, last = 0, frames = 0, mapCost = 0, request = 0, drawn = false;
 
   const run = button("", () => {
     if (step === ui.state().steps) build();
@@ -61,18 +62,19 @@ function render({ model, el }) {
   return () => {
     watch.disconnect();
     model.off("change:running", follow);
+    cancelAnimationFrame(request);
     ui.close();
   };
 
-  // after each change of a setting: both networks at their start
+  // after each change of a setting: both networks at their start; a second view leaves alone what Python knows
   function build() {
-    ask(false);
+    if (drawn) ask(false);
     const s = ui.state(), { steps } = s, ticks = (...values) => values.map((value) => [value, value]);
     known = points(s);
     next = batches(known, s);
     step = 0;
     plot = chart({ width: ui.narrow ? 340 : 600, height: 180, x: [0, steps], y: [0, 1], xTicks: ticks(0, steps / 2, steps),
-      yTicks: ticks(0, 0.5, 1), xLabel: say.steps, yLabel: say.loss, label: say.loss });
+      yTicks: [...ticks(0, 0.5), [1, "≥ 1"]], xLabel: say.steps, yLabel: say.loss, label: say.loss });
     curves.replaceChildren(plot.picture);
     for (const arm of arms) {
       Object.assign(arm, { net: network(s, arm.name === "batch"), losses: [], lost: false });
@@ -80,7 +82,9 @@ function render({ model, el }) {
       known.y.forEach((label, i) => { d[label] += `M${known.x[2 * i].toFixed(2)} ${known.x[2 * i + 1].toFixed(2)}h0`; });
       arm.dots.replaceChildren(draw("path", { d: d[0] }), draw("path", { d: d[1], class: "one" }));
     }
-    report();
+    if (drawn) report();
+    else show();
+    drawn = true;
   }
 
   function ask(running) {
@@ -91,23 +95,25 @@ function render({ model, el }) {
   function follow() {
     const running = model.get("running");
     run.textContent = running ? say.pause : say.run;
-    if (running) requestAnimationFrame(tick);
-    else report();
+    cancelAnimationFrame(request);
+    if (running) request = requestAnimationFrame(tick);
+    else if (step) report();
   }
 
   function tick(now) {
     if (!model.get("running")) return;
     if (now - last >= pause) {
       last = now;
-      advance(most);
-      show((step >> 2) % 2);
+      const every = Math.max(1, Math.ceil(mapCost / 8)), map = ++frames % every ? null : (frames / every) % 2;
+      advance(most, map === null ? budget : Math.max(budget - mapCost, 1));
+      show(map);
     }
     if (step === ui.state().steps) ask(false);
-    else requestAnimationFrame(tick);
+    else request = requestAnimationFrame(tick);
   }
 
-  function advance(count) {
-    const { lr, steps } = ui.state(), until = performance.now() + 12;
+  function advance(count, time = budget) {
+    const { lr, steps } = ui.state(), until = performance.now() + time;
     for (; count > 0 && step < steps && performance.now() < until; count--, step++) {
       const batch = next();
       for (const arm of arms) {
@@ -118,7 +124,7 @@ function render({ model, el }) {
     }
   }
 
-  // while it runs, of the maps one alone
+  // while it runs, of the maps and accuracies one alone or none (null), as often as there is time for them
   function show(only) {
     plot.clear();
     arms.forEach((arm, a) => {
@@ -128,13 +134,15 @@ function render({ model, el }) {
         curve.push([i + group.length, group.reduce((sum, loss) => sum + loss) / group.length]);
       }
       plot.line(curve, a ? "blue" : "warm dashed");
-      arm.accuracy = forward(net, known.x).filter((logit, i) => logit > 0 === known.y[i] > 0).length / POINTS;
+      const skipped = only === null || only === 1 - a, began = performance.now();
+      if (!skipped) arm.accuracy = forward(net, known.x).filter((logit, i) => logit > 0 === known.y[i] > 0).length / POINTS;
       arm.score.textContent = arm.lost ? say.diverged : `${say.loss} ${step ? fixed(curve.at(-1)[1], 3) : "–"} · ${say.accuracy} ${fixed(arm.accuracy, 3)}`;
       layers(arm);
-      if (only === 1 - a) return;
+      if (skipped) return;
       const image = pen.createImageData(SIDE, SIDE);
       forward(net, grid).forEach((logit, i) => image.data.set([0, 150, 110, 120 * sigmoid(logit) + 40 * (logit > 0)], 4 * i));
       pen.putImageData(image, 0, 0);
+      mapCost = performance.now() - began;
     });
     ui.numbers.textContent = lines(say.norms, ({ net }) => net.layers.map(({ norm }) => norm?.toExponential(0) ?? "–").join(", "));
   }
@@ -168,9 +176,19 @@ function render({ model, el }) {
     model.set("losses", told(({ losses }) => [...losses]));
     model.set("accuracies", told((arm) => arm.accuracy));
     model.save_changes();
+    for (const { name, net, canvas, rows, score } of arms) {
+      canvas.setAttribute("aria-label", `${say[name]} · ${score.textContent}`);
+      const spreads = net.layers.map(({ out }) => (out ? moments(out).map((value) => fixed(value)).join(" ± ") : "–"));
+      rows.setAttribute("aria-label", `${say[name]} · ${say.activations}: ${spreads.join(", ")}`);
+    }
     ui.tell(step ? lines(put(say.at_step, { step }), ({ score }) => score.textContent) : say.start);
   }
 }
+
+const moments = (values) => {
+  const mean = values.reduce((sum, value) => sum + value) / values.length;
+  return [mean, Math.sqrt(values.reduce((sum, value) => sum + (value - mean) ** 2, 0) / values.length)];
+};
 
 // --- the arithmetic, from random numbers (mulberry32, Box-Muller) to steps
 

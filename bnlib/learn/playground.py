@@ -126,7 +126,7 @@ class Playground(CourseWidget):
         parts = []
         for name, kind in (("none", 'stroke="#b34700" stroke-dasharray="6 4"'), ("batch", 'stroke="#0072b2"')):
             places = [
-                f"{30 + 540 * i / self.depth:.0f} {30 - 20 * min(max(math.log10(norm), -8), 1):.0f}"
+                f"{30 + 540 * i / self.depth:.0f} {30 - 20 * min(max(math.log10(max(norm, 1e-8)), -8), 1):.0f}"
                 for i, norm in enumerate(norms[name])
             ]
             parts.append(f'<path d="M{"L".join(places)}" fill="none" stroke-width="2.5" {kind}/>')

@@ -1,4 +1,5 @@
 // Backward as projection: three samples, the gradient and what the layer removes of it. State and meaning: projection.py.
+// Stands on frame, slider, choices, pointing, charts.
 
 const STEPS = 50;
 const LINES = { samples: [-5, 5, 0.1], gradient: [-3, 3, 0.1] }; // of the knobs
@@ -43,7 +44,7 @@ export default {
     const scene = knobs.appendChild(draw("g"));
     const change = (values) => {
       ui.set(values);
-      report();
+      ui.tell(told());
     };
     toggle(ui, "detached", say.detached, change);
     slider(ui, "step", say.step, { step: 1, show: String, change });
@@ -51,6 +52,7 @@ export default {
     const [wide, three] = ["−10.00", "−10.00, −10.00, −10.00"];
     const drifted = put(say.drift, { steps: STEPS, mean0: wide, mean: wide, var0: wide, var: wide });
     const longest = { whole: wide, one: wide, x: wide, dx: three, drift: drifted };
+    ui.report = told;
     ui.keepRoom(ui.readout, [say.start, put(say.removed_told, longest), put(say.detached_told, longest)]);
     ui.keepRoom(ui.numbers, [put(say.numbers, { step: STEPS, mean: wide, var: wide, y: three, factor: wide, sum: wide })]);
     ui.repaint();
@@ -101,12 +103,13 @@ export default {
       group.append(draw("text", { x, y: y + 5, "text-anchor": "middle" }, String(i + 1)));
       const moved = (to) => ({ [trait]: ui.state()[trait].map((old, k) => (k === i ? Math.round(Math.min(Math.max(to, low), high) * 100) / 100 : old)) });
       group.addEventListener("pointerdown", (event) => {
+        if (!grabs(event)) return;
         held = i + (trait === "gradient" ? 3 : 0);
         ui.repaint();
         drag(event, knobs, (at) => ui.hold(moved(low + ((at - LEFT) / (right - LEFT)) * (high - low))), () => {
           held = null;
           ui.set({});
-          report();
+          ui.tell(told());
         });
       });
       group.addEventListener("keydown", (event) => {
@@ -169,12 +172,12 @@ export default {
       drift.append(make("p", { class: "legend" }, say.drift_legend));
     }
 
-    function report() {
+    function told() {
       const s = ui.state(), path = walk(s, s.detached), now = path[s.step], last = path[STEPS];
       const lengths = { whole: fixed(length(s.gradient)), one: fixed(length(now.along_one)), x: fixed(length(now.along_x)) };
       const ends = { steps: STEPS, mean0: fixed(path[0].mean), mean: fixed(last.mean), var0: fixed(path[0].var), var: fixed(last.var) };
       const dx = now.grad_input.map((value) => fixed(value)).join(", ");
-      ui.tell(put(s.detached ? say.detached_told : say.removed_told, { ...lengths, dx, drift: put(say.drift, ends) }));
+      return put(s.detached ? say.detached_told : say.removed_told, { ...lengths, dx, drift: put(say.drift, ends) });
     }
   },
 };
@@ -208,5 +211,5 @@ function walk(s, detached) {
 // a gradient of which the layer lets nothing through: it would only lift and squeeze the batch
 function undone(s) {
   const { normalized } = backward(s.samples, s, false);
-  return normalized.map((value) => Math.round((0.8 - 0.6 * value) * 100) / 100);
+  return normalized.map((value) => 0.8 - 0.6 * value);
 }

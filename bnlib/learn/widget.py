@@ -6,6 +6,7 @@ picture, the book draws the same module over it.
 """
 
 import json
+import re
 from html import escape
 from pathlib import Path
 
@@ -18,8 +19,10 @@ _HERE = Path(__file__).parent
 
 
 def module(name: str) -> str:
-    """The text of a widget's JavaScript module: bnlib/learn/NAME.js behind what all of them stand on, shared.js."""
-    return "\n".join((_HERE / file).read_text(encoding="utf-8") for file in ("shared.js", f"{name}.js"))
+    """The text of a widget's JavaScript module: bnlib/learn/NAME.js behind the parts that its second line names."""
+    own = (_HERE / f"{name}.js").read_text(encoding="utf-8")
+    parts = re.search(r"(?m)^// Stands on (.+)\.$", own)[1].split(", ")
+    return "\n".join([*((_HERE / "parts" / f"{part}.js").read_text(encoding="utf-8") for part in parts), own])
 
 
 class CourseWidget(anywidget.AnyWidget):
@@ -34,6 +37,7 @@ class CourseWidget(anywidget.AnyWidget):
     strings = Dict().tag(sync=True)
     limits = Dict().tag(sync=True)  # state trait -> its bounds, or the values that it may take
     data = Dict().tag(sync=True)  # what runs have measured, where a widget shows that
+    initial = Dict().tag(sync=True)  # the state that a reset goes back to; in the book, the stored one
 
     _ipython_display_ = None  # ipywidgets 7, as on Colab, would otherwise drop the stored text/html
 
@@ -50,6 +54,7 @@ class CourseWidget(anywidget.AnyWidget):
         own = {**language.messages("widget"), **language.messages(f"widget_{self.name}")}
         limits = {name: trait.limits() for name, trait in sorted(self.traits(state=True).items())}
         super().__init__(lang=language.current(), strings=own, limits=limits, data=self.measured(), **state)
+        self.initial = {name: getattr(self, name) for name in limits}
 
     def measured(self) -> dict:
         """What the widget shows of recorded runs, as JSON can hold it; nothing, unless a subclass says otherwise."""

@@ -1,8 +1,8 @@
 """Widgets without a kernel: each widget's module as a classic script, on the pages that hold the widget.
 
 A page opened from a file can't import a JavaScript module, so the one export of NAME.js is put under
-window.bnlibWidgets.NAME; course-widgets.js then draws every stored widget with it. What the modules have in common,
-shared.js in the same folder, is put in front of each.
+window.bnlibWidgets.NAME; course-widgets.js then draws every stored widget with it. The parts that a
+module stands on (its line "// Stands on frame, charts.") are files in the folder parts, and are put in front of it.
 """
 
 import re
@@ -15,7 +15,6 @@ from bilingual import settings
 
 _STORED = re.compile(r'<div class="bnlib-widget"[^>]*? data-widget="([a-z0-9_]+)"')
 _FOLDER = "widgets"
-_SHARED = "shared"  # this module is none, but stands in front of the others
 _STARTER = "course-widgets.js"  # book/course-widgets.js: finds the stored widgets and draws them
 
 
@@ -50,14 +49,17 @@ def _write(app, exception) -> None:
         return
     folder = Path(app.outdir) / "_static" / _FOLDER
     folder.mkdir(parents=True, exist_ok=True)
-    shared = _module(app, _SHARED)
-    before = shared.read_text(encoding="utf-8") if shared.is_file() else ""
     for path in sorted(_module(app, "*").parent.glob("*.js")):
-        if path != shared:
-            text = f"{before}\n{path.read_text(encoding='utf-8')}"
-            (folder / path.name).write_text(classic_script(path.stem, text), encoding="utf-8")
+        (folder / path.name).write_text(classic_script(path.stem, _with_parts(path)), encoding="utf-8")
     if _starter(app).is_file():
         shutil.copyfile(_starter(app), folder / _STARTER)
+
+
+def _with_parts(path: Path) -> str:
+    own = path.read_text(encoding="utf-8")
+    named = re.search(r"(?m)^// Stands on (.+)\.$", own)
+    parts = named[1].split(", ") if named else []
+    return "\n".join([*((path.parent / "parts" / f"{part}.js").read_text(encoding="utf-8") for part in parts), own])
 
 
 def classic_script(name: str, module: str) -> str:

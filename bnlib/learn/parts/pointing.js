@@ -1,0 +1,34 @@
+// Dragging, and the keys of a slider.
+
+// whether a pointerdown begins a drag: no second finger, no other button
+const grabs = (event) => event.isPrimary && event.button === 0;
+
+// from pointerdown on: move(x, y) in the units of the picture's viewBox, and drop() at the end
+function drag(event, picture, move, drop) {
+  event.preventDefault();
+  const view = picture.viewBox.baseVal;
+  const moved = ({ clientX, clientY, pointerId }) => {
+    if (pointerId !== event.pointerId) return;
+    const box = picture.getBoundingClientRect();
+    move(view.x + ((clientX - box.left) / box.width) * view.width, view.y + ((clientY - box.top) / box.height) * view.height);
+  };
+  const dropped = ({ pointerId }) => {
+    if (pointerId !== event.pointerId) return;
+    window.removeEventListener("pointermove", moved);
+    for (const name of ["pointerup", "pointercancel"]) window.removeEventListener(name, dropped);
+    drop();
+  };
+  window.addEventListener("pointermove", moved);
+  for (const name of ["pointerup", "pointercancel"]) window.addEventListener(name, dropped);
+}
+
+// where a key takes a value between low and high, null if it is none of a slider's keys
+function keyed(event, value, low, high, step) {
+  if (event.altKey || event.ctrlKey || event.metaKey) return null; // the browser's own
+  const far = event.shiftKey ? 10 * step : step;
+  const by = { ArrowRight: far, ArrowUp: far, ArrowLeft: -far, ArrowDown: -far, PageUp: 10 * step, PageDown: -10 * step };
+  const to = { Home: low, End: high }[event.key] ?? value + by[event.key];
+  if (Number.isNaN(to)) return null;
+  event.preventDefault();
+  return Math.min(Math.max(to, low), high);
+}
