@@ -16,7 +16,6 @@ PY = sys.executable
 BROWSER = [
     "tests/test_browser.py",
     "tests/test_book_figures.py",
-    "tests/test_widget_browser.py",
     "tests/test_book_mathematics.py",
     "tests/test_book_formulas.py",
     "tests/test_book_lean.py",
@@ -29,6 +28,7 @@ BROWSER = [
     "tests/test_publishing.py",
     "tests/test_configure.py",
     "tests/test_another_book.py",
+    *sorted(f"tests/{path.name}" for path in (ROOT / "tests").glob("test_*_browser.py")),
 ]
 STEPS: dict[str, list[list[str]]] = {
     "data": [[PY, "-m", "bnlib", "--lang", "en", "data"]],
