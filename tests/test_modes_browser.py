@@ -67,7 +67,7 @@ def test_a_wrong_answer_is_told_and_stays(served_book, open_page):
     answers(page).nth(0).click()
     answers(page).nth(3).click()
     assert marks(page) == ["✗", "✓", "", "✓"]
-    assert said(page).startswith("One of the two is right. torch's layer normalized by its moving averages")
+    assert said(page).startswith("One of the two is right. PyTorch's layer normalized by its moving averages")
     answers(page).nth(1).click(force=True)  # too late
     assert marks(page) == ["✗", "✓", "", "✓"]
     assert "Answered 1 of 12 combinations, 0 of them right." in page.locator(".bnlib-modes .numbers").text_content()

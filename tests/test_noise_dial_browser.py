@@ -44,7 +44,7 @@ def test_keys_turn_the_dial_through_all_sizes(book, open_page, language):
         assert here == {f"mean {size} {widget.mean_spread}", f"scale {size} {widget.scale_spread}"}
         page.keyboard.press("ArrowRight")
     said = page.locator(f"{ROOT} .readout").inner_text()
-    assert ("256 images" if language == "en" else "256张图像") in said and "491" in said
+    assert ("minibatch of 256" if language == "en" else "256张图像") in said and "491" in said
     assert troubles == []
 
 

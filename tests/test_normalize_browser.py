@@ -108,7 +108,7 @@ def test_the_address_carries_a_setting(served_book, open_page):
     predict(page)
     drag(page, 1, 40)
     there = outputs(page)
-    page.locator(".bnlib-widget-link").click()
+    page.locator(".bnlib-widget[data-widget=normalize] .bnlib-widget-link").click()
     again, more = open_page(page.url)
     assert outputs(again) == there and "normalize=" in page.url
     assert troubles == [] and more == []

@@ -52,7 +52,8 @@ def parts(page):
 
 
 def steps_told(root) -> int:
-    return int(re.search(r"\d+", root.locator(".readout").text_content())[0])
+    found = re.search(r"\d+", root.locator(".readout").text_content())
+    return int(found[0]) if found else 0
 
 
 def scores(root) -> list[tuple[str, str]]:

@@ -90,7 +90,7 @@ def test_keyboard(served_book, open_page):
     page.keyboard.press("Home")  # the focus stays on the moved point
     assert knob(page, 5).get_attribute("aria-valuenow") == "-3.0"
     assert gradient(page) == pytest.approx(BackwardProjection(gradient=[2.2, -3.0, 0.2]).grad_input, rel=1e-9)
-    assert "the layer removes" in readout(page)
+    assert "The layer removes" in readout(page)
     assert troubles == []
 
 
