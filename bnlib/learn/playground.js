@@ -145,6 +145,15 @@ function render({ model, el }) {
       mapCost = performance.now() - began;
     });
     ui.numbers.textContent = lines(say.norms, ({ net }) => net.layers.map(({ norm }) => norm?.toExponential(0) ?? "–").join(", "));
+    if (only === undefined) describe();
+  }
+
+  function describe() {
+    for (const { name, net, canvas, rows, score } of arms) {
+      canvas.setAttribute("aria-label", `${say[name]} · ${score.textContent}`);
+      const spreads = net.layers.map(({ out }) => (out ? moments(out).map((value) => fixed(value)).join(" ± ") : "–"));
+      rows.setAttribute("aria-label", `${say[name]} · ${say.activations}: ${spreads.join(", ")}`);
+    }
   }
 
   // from the last layer down: its outputs, and its gradient's norm from 1e-8 to 10
@@ -176,11 +185,6 @@ function render({ model, el }) {
     model.set("losses", told(({ losses }) => [...losses]));
     model.set("accuracies", told((arm) => arm.accuracy));
     model.save_changes();
-    for (const { name, net, canvas, rows, score } of arms) {
-      canvas.setAttribute("aria-label", `${say[name]} · ${score.textContent}`);
-      const spreads = net.layers.map(({ out }) => (out ? moments(out).map((value) => fixed(value)).join(" ± ") : "–"));
-      rows.setAttribute("aria-label", `${say[name]} · ${say.activations}: ${spreads.join(", ")}`);
-    }
     ui.tell(step ? lines(put(say.at_step, { step }), ({ score }) => score.textContent) : say.start);
   }
 }
