@@ -4,7 +4,7 @@ import math
 import random
 from itertools import product
 
-from traitlets import Float, Int, List, observe
+from traitlets import Float, Int, List
 
 from bnlib.learn.traits import Choice, Numbers, Whole
 from bnlib.learn.widget import CourseWidget
@@ -54,10 +54,6 @@ class SharedStatistics(CourseWidget):
     output = Float(read_only=True)
     gamma = List(Int(), read_only=True)
 
-    def __init__(self, **state) -> None:
-        super().__init__(**state)
-        self._compute()
-
     def _cells(self) -> list[tuple[int, ...]]:
         """The indices of the block, (n, c) or (n, c, h, w)."""
         return list(product(*map(range, SHAPE[:2] if self.kind == "batch_1d" else SHAPE)))
@@ -81,8 +77,7 @@ class SharedStatistics(CourseWidget):
             return same_sample and cell[1] // size == self.channel // size
         return same_sample and (same_channel or self.kind == "layer")
 
-    @observe("kind", "groups", "values", "sample", "channel", "row", "column")
-    def _compute(self, change=None) -> None:
+    def _compute(self) -> None:
         companions = [cell for cell in self._cells() if self._shares(cell)]
         numbers = [self._value(cell) for cell in companions]
         mean = math.fsum(numbers) / len(numbers)

@@ -2,7 +2,7 @@
 
 from html import escape
 
-from traitlets import Dict, observe
+from traitlets import Dict
 
 from bnlib import lab
 from bnlib.learn.traits import Choice
@@ -43,10 +43,6 @@ class LearningRateFrontier(CourseWidget):
     accuracy = Dict(read_only=True)
     curves = Dict(read_only=True)
 
-    def __init__(self, **state) -> None:
-        super().__init__(**state)
-        self._compute()
-
     def measured(self) -> dict:
         """Accuracies in thousandths, as data[images][arm][rate][seed][epoch], and what else the numbers say.
 
@@ -82,8 +78,7 @@ class LearningRateFrontier(CourseWidget):
             "epochs": EPOCHS,
         }
 
-    @observe("lr", "arms", "images")
-    def _compute(self, change=None) -> None:
+    def _compute(self) -> None:
         shown = [arm for arm in ARMS if self.arms in ("both", arm)]
         self.set_trait("curves", {arm: self._curve(arm, self.lr) for arm in shown})
         self.set_trait("accuracy", {arm: self._last(arm, self.lr) for arm in shown})

@@ -3,7 +3,7 @@
 import math
 from html import escape
 
-from traitlets import Dict, Float, List, observe
+from traitlets import Dict, Float, List
 
 from bnlib import lab
 from bnlib.learn.traits import Choice, Number
@@ -51,10 +51,6 @@ class MovingAverageLag(CourseWidget):
     lag = Float(read_only=True)
     accuracies = Dict(read_only=True)
 
-    def __init__(self, **state) -> None:
-        super().__init__(**state)
-        self._compute()
-
     def measured(self) -> dict:
         """A run for each learning rate: means and accuracies in thousandths, variances in ten thousandths."""
         table = lab.load(EXPERIMENT)
@@ -75,8 +71,7 @@ class MovingAverageLag(CourseWidget):
         """The chosen statistic of each batch ("batch"), or the true one every few steps ("true")."""
         return [number * UNITS[self.statistic] for number in self._run[self.statistic][kind]]
 
-    @observe("momentum", "lr", "statistic")
-    def _compute(self, change=None) -> None:
+    def _compute(self) -> None:
         run, moving, kept = self._run, [], STARTS[self.statistic]
         for batch in self._series("batch"):
             kept = (1 - self.momentum) * kept + self.momentum * batch

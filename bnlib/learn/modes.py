@@ -4,7 +4,7 @@ from html import escape
 
 import torch
 from torch import nn
-from traitlets import Bool, Unicode, observe
+from traitlets import Bool, Unicode
 
 from bnlib import lecture, norm
 from bnlib.learn.traits import Choice, Switch
@@ -77,17 +77,12 @@ class WhichMode(CourseWidget):
     statistics = Unicode(read_only=True)
     changes = Bool(read_only=True)
 
-    def __init__(self, **state) -> None:
-        super().__init__(**state)
-        self._look_up()
-
     def measured(self) -> dict:
         """The twelve combinations, each with what `ask` found, and the code that makes each layer."""
         table = {key(layer, mode, grad): ask(LAYERS[layer][1](), mode, grad) for layer, mode, grad in COMBINATIONS}
         return {"code": {layer: code for layer, (code, _) in LAYERS.items()}, "table": table}
 
-    @observe("layer", "mode", "grad")
-    def _look_up(self, change=None) -> None:
+    def _compute(self) -> None:
         statistics, changes = self.data["table"][key(self.layer, self.mode, self.grad)]
         self.set_trait("statistics", statistics)
         self.set_trait("changes", changes)

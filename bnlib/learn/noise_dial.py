@@ -3,7 +3,7 @@
 import math
 
 import pandas as pd
-from traitlets import Float, List, observe
+from traitlets import Float, List
 
 from bnlib import lab
 from bnlib.language import message
@@ -35,7 +35,7 @@ class NoiseDial(CourseWidget):
 
     name = "noise_dial"
 
-    batch_size = Choice(*SIZES)
+    batch_size = Choice(*SIZES, default=8)
     image = Choice(*IMAGES)
 
     mean_spread = Float(read_only=True)
@@ -46,10 +46,6 @@ class NoiseDial(CourseWidget):
     logit_std = List(Float(), read_only=True)
     wins = List(Float(), read_only=True)
     population = List(Float(), read_only=True)
-
-    def __init__(self, batch_size: int = 8, **state) -> None:
-        super().__init__(batch_size=batch_size, **state)
-        self._compute()
 
     def measured(self) -> dict:
         spread = lab.load("statistics_noise").sort_values("m")
@@ -67,8 +63,7 @@ class NoiseDial(CourseWidget):
             "images": {image: _logits(logits[logits["image"] == image], draws) for image in IMAGES},
         }
 
-    @observe("batch_size", "image")
-    def _compute(self, change=None) -> None:
+    def _compute(self) -> None:
         place, image = SIZES.index(self.batch_size), self.data["images"][self.image]
         self.set_trait("mean_spread", self.data["mean"][place])
         self.set_trait("scale_spread", self.data["scale"][place])

@@ -2,7 +2,7 @@
 
 import math
 
-from traitlets import Float, List, observe
+from traitlets import Float, List
 
 from bnlib.learn.traits import Choice, Number, Numbers
 from bnlib.learn.widget import CourseWidget
@@ -42,12 +42,7 @@ class NormalizeBatch(CourseWidget):
     var = Float(read_only=True)
     outputs = List(Float(), read_only=True)
 
-    def __init__(self, **state) -> None:
-        super().__init__(**state)
-        self._compute()
-
-    @observe("samples", "gamma", "beta", "eps", "mode", "moving_mean", "moving_var")
-    def _compute(self, change=None) -> None:
+    def _compute(self) -> None:
         m = len(self.samples)
         mean = math.fsum(self.samples) / m
         var = math.fsum((x - mean) ** 2 for x in self.samples) / m

@@ -2,7 +2,7 @@
 
 import math
 
-from traitlets import Float, List, observe
+from traitlets import Float, List
 
 from bnlib.learn.traits import Number, Numbers, Switch, Whole
 from bnlib.learn.widget import CourseWidget
@@ -50,12 +50,7 @@ class BackwardProjection(CourseWidget):
     path_mean = List(Float(), read_only=True)
     path_var = List(Float(), read_only=True)
 
-    def __init__(self, **state) -> None:
-        super().__init__(**state)
-        self._compute()
-
-    @observe("samples", "gradient", "gamma", "eps", "detached", "rate", "step")
-    def _compute(self, change=None) -> None:
+    def _compute(self) -> None:
         x, path = self.samples, []
         for _ in range(STEPS + 1):
             path.append((x, found := self._backward(x)))

@@ -69,14 +69,14 @@ class Numbers(List):
 
 
 class Choice(Enum):
-    """One of a few values; the first is the default.
+    """One of a few values; the first is the default, unless another is named.
 
     Raises:
         TraitError: for any other value.
     """
 
-    def __init__(self, *values) -> None:
-        super().__init__(values, default_value=values[0])
+    def __init__(self, *values, default=None) -> None:
+        super().__init__(values, default_value=values[0] if default is None else default)
         self.tag(sync=True, state=True)
 
     def validate(self, obj, value):

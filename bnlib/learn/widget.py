@@ -55,6 +55,11 @@ class CourseWidget(anywidget.AnyWidget):
         limits = {name: trait.limits() for name, trait in sorted(self.traits(state=True).items())}
         super().__init__(lang=language.current(), strings=own, limits=limits, data=self.measured(), **state)
         self.initial = {name: getattr(self, name) for name in limits}
+        self.observe(lambda change: self._compute(), names=list(limits))
+        self._compute()
+
+    def _compute(self) -> None:
+        """Set the computed traits from the state, after each change of it; a widget may have none."""
 
     def measured(self) -> dict:
         """What the widget shows of recorded runs, as JSON can hold it; nothing, unless a subclass says otherwise."""
