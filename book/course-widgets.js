@@ -1,5 +1,6 @@
-// Bring the widgets stored in a page to life without a kernel: a model with the few methods the modules use.
-// A page's address may carry a setting, ?NAME={"trait": value}: the button under a widget copies such a link.
+// Bring the widgets stored in a page to life without a kernel: a model with the few methods the modules use. Each is drawn
+// when it comes near the window, or a key is pressed (Tab must find its controls); until then its still picture stands.
+// A page's address may carry a setting, ?NAME={"trait": value}#widget-NAME: the button under a widget copies such a link.
 (() => {
   class Model {
     constructor(state) {
@@ -58,6 +59,7 @@
       const changed = Object.keys(stored.limits).filter((key) => JSON.stringify(stored[key]) !== JSON.stringify(model.get(key)));
       const address = new URL(location.href);
       address.searchParams.set(name, JSON.stringify(Object.fromEntries(changed.map((key) => [key, model.get(key)]))));
+      address.hash = `widget-${name}`;
       history.replaceState(null, "", address);
       // a page from a plain server may not write to the clipboard, nor may one whose reader has refused
       const written = await navigator.clipboard?.writeText(address.href).then(() => true, () => false);
@@ -67,7 +69,7 @@
     return button;
   }
 
-  for (const place of document.querySelectorAll(".bnlib-widget[data-widget]")) {
+  function bring(place) {
     const name = place.dataset.widget;
     const stored = JSON.parse(place.dataset.state);
     const model = new Model({ ...structuredClone(stored), ...asked(name, stored) });
@@ -80,5 +82,21 @@
       place.replaceChildren(...still); // the picture stays, and so do the other widgets
       reportError(error);
     }
+  }
+
+  const waiting = new Set(document.querySelectorAll(".bnlib-widget[data-widget]"));
+  const near = new IntersectionObserver((seen) => begin(seen.filter((one) => one.isIntersecting).map((one) => one.target)), {
+    rootMargin: "400px",
+  });
+  const all = () => begin([...waiting]);
+  waiting.forEach((place) => near.observe(place));
+  window.addEventListener("keydown", all, { capture: true });
+
+  function begin(places) {
+    for (const place of places.filter((one) => waiting.delete(one))) {
+      near.unobserve(place);
+      bring(place);
+    }
+    if (!waiting.size) window.removeEventListener("keydown", all, { capture: true });
   }
 })();

@@ -126,21 +126,27 @@ def chromium():
         browser.close()
 
 
+def draw_widgets(page) -> None:
+    """Have all widgets drawn: each waits until it comes near the window, or somebody presses a key."""
+    page.keyboard.press("Shift")
+
+
 @pytest.fixture
 def open_page(chromium):
-    """open_page(address, width=1280, dark=False, locale="en-US") -> (page, troubles): a fresh page, what went wrong.
+    """open_page(address, width=1280, dark=False, locale="en-US", ...) -> (page, troubles): a page, what went wrong.
 
-    Troubles are console errors, errors of scripts, failed requests and requests to other hosts than the page's own;
+    The page is fresh, with its widgets drawn; further options are those of a browser's context in Playwright. Troubles are console errors, errors of scripts, failed requests and requests to other hosts than the page's own;
     more are added as they happen.
     """
     contexts = []
 
-    def open_(address: str, width: int = 1280, dark: bool = False, locale: str = "en-US"):
+    def open_(address: str, width: int = 1280, dark: bool = False, locale: str = "en-US", **options):
         context = chromium.new_context(
             viewport={"width": width, "height": 900},
             color_scheme="dark" if dark else "light",
             reduced_motion="reduce",  # no smooth scrolling to wait for
             locale=locale,
+            **options,
         )
         contexts.append(context)
         page, troubles = context.new_page(), []
@@ -160,6 +166,7 @@ def open_page(chromium):
         page.on("console", lambda m: troubles.append(f"console: {m.text}") if m.type == "error" else None)
         page.on("pageerror", lambda error: troubles.append(f"script: {error}"))
         page.goto(address, wait_until="load")
+        draw_widgets(page)
         return page, troubles
 
     yield open_

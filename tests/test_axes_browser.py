@@ -100,17 +100,15 @@ def test_keyboard(served_book, open_page):
     assert troubles == []
 
 
-def test_finger_on_a_phone_in_the_dark(served_book, chromium):
-    context = chromium.new_context(viewport={"width": 390, "height": 844}, has_touch=True, color_scheme="dark")
-    page = context.new_page()
-    page.goto(f"{served_book}/{PAGES['zh']}")
+def test_finger_on_a_phone_in_the_dark(served_book, open_page):
+    page, troubles = open_page(f"{served_book}/{PAGES['zh']}", width=390, dark=True, has_touch=True)
     for one in page.locator(".bnlib-axes [role=gridcell]").all()[:8]:
         box = one.bounding_box()
         assert box["width"] >= 24 and box["height"] >= 24
     cell(page, 0, 3, 1, 1).tap()
     assert marked(page) == SharedStatistics(sample=0, channel=3, row=1, column=1).companions
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    context.close()
+    assert troubles == []
 
 
 def test_nothing_moves_when_a_number_is_pointed_at(served_book, open_page):
@@ -134,8 +132,13 @@ def test_nothing_moves_when_a_number_is_pointed_at(served_book, open_page):
 def test_the_address_carries_a_setting(served_book, open_page):
     state = {"kind": "group", "groups": 4, "sample": 0, "values": [i % 7 for i in range(48)]}
     page, troubles = open_page(f"{served_book}/{PAGES['en']}?axes={quote(json.dumps(state))}")
-    assert marked(page) == []  # a teacher's link asks the question, too
+    assert marked(page) == []  # a teacher's link can ask the question, too
     cell(page, 0, 1, 1, 0).hover()
     widget = SharedStatistics(**state, channel=1, row=1, column=0)
     assert marked(page) == widget.companions and formula(widget) in numbers(page)
-    assert troubles == []
+    page.locator(".bnlib-widget[data-widget=axes] .bnlib-widget-link").click()
+    answer, more = open_page(page.url)  # or show the answer
+    assert marked(answer) == widget.companions and formula(widget) in numbers(answer)
+    answer.locator(".bnlib-axes .reset").click()
+    assert marked(answer) == widget.companions
+    assert troubles == more == []

@@ -10,7 +10,7 @@ from urllib.request import Request, urlopen
 
 import html5lib
 import pytest
-from browser_fixtures import LANGUAGES, ROOT, chapters, every_page
+from browser_fixtures import LANGUAGES, ROOT, chapters, draw_widgets, every_page
 from bs4 import BeautifulSoup
 
 CHAPTERS = [f"chapters/{language}/{name}.html" for language in LANGUAGES for name in chapters()]
@@ -156,6 +156,11 @@ def test_a_page_needs_little_work_of_the_browser(compressing_book, chromium, nam
 @pytest.mark.parametrize("name", CHAPTERS)
 def test_nothing_jumps_when_widgets_and_mathematics_arrive(served_book, chromium, name, width):
     page = visit(chromium, f"{served_book}/{name}", width)
+    for widget in page.locator(".bnlib-widget[data-widget]").all():
+        widget.evaluate("box => box.scrollIntoView({behavior: 'instant'})")
+        widget.locator(".bnlib-widget-link").wait_for()
+    page.evaluate("scrollTo({top: 0, behavior: 'instant'})")
+    rest(page)
     assert page.evaluate("noted.shift") < 0.01
     at_rest = page.evaluate(PLACES)
     # how the page stands before any script has run, but that which brings the font of the formulas to the first line
@@ -170,6 +175,7 @@ def test_nothing_jumps_when_widgets_and_mathematics_arrive(served_book, chromium
 @pytest.mark.parametrize("name", WITH_WIDGETS)
 def test_a_widget_has_the_room_it_needs_before_it_is_drawn(served_book, chromium, name, width):
     page = visit(chromium, f"{served_book}/{name}", width)
+    draw_widgets(page)
     widgets = page.locator(".bnlib-widget[data-widget]")
     assert widgets.count() > 0
     for widget in widgets.all():

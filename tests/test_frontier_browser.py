@@ -80,12 +80,10 @@ def test_all_rates_at_once(served_book, open_page):
     assert troubles == []
 
 
-def test_finger_on_a_phone_in_the_dark(served_book, chromium):
-    context = chromium.new_context(viewport={"width": 390, "height": 844}, has_touch=True, color_scheme="dark")
-    page = context.new_page()
-    page.goto(f"{served_book}/{PAGES['zh']}")
+def test_finger_on_a_phone_in_the_dark(served_book, open_page):
+    page, troubles = open_page(f"{served_book}/{PAGES['zh']}", width=390, dark=True, has_touch=True)
     assert column(page, "30").bounding_box()["width"] >= 24
     column(page, "30").tap()
     assert len(marks(page, "batch")) == 2
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    context.close()
+    assert troubles == []

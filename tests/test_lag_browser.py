@@ -83,14 +83,12 @@ def test_the_line_in_the_picture_is_the_moving_average(served_book, open_page, s
     assert troubles == []
 
 
-def test_finger_on_a_phone_in_the_dark(served_book, chromium):
-    context = chromium.new_context(viewport={"width": 390, "height": 844}, has_touch=True, color_scheme="dark")
-    page = context.new_page()
-    page.goto(f"{served_book}/{PAGES['zh']}")
+def test_finger_on_a_phone_in_the_dark(served_book, open_page):
+    page, troubles = open_page(f"{served_book}/{PAGES['zh']}", width=390, dark=True, has_touch=True)
     slider = part(page, "input[type=range]").first
     slider.scroll_into_view_if_needed()
     box = slider.bounding_box()
     slider.tap(position={"x": 3, "y": box["height"] / 2})
     assert momenta(page) == [0.01, 0.99]
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    context.close()
+    assert troubles == []

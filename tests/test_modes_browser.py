@@ -115,10 +115,8 @@ def test_keyboard(served_book, open_page):
     assert troubles == []
 
 
-def test_finger_on_a_phone_in_the_dark(served_book, chromium):
-    context = chromium.new_context(viewport={"width": 390, "height": 844}, has_touch=True, color_scheme="dark")
-    page = context.new_page()
-    page.goto(f"{served_book}/{PAGES['zh']}")
+def test_finger_on_a_phone_in_the_dark(served_book, open_page):
+    page, troubles = open_page(f"{served_book}/{PAGES['zh']}", width=390, dark=True, has_touch=True)
     page.locator(".bnlib-modes input[value=eval]").tap()
     answers(page).nth(0).tap()
     answers(page).nth(2).tap()
@@ -126,7 +124,7 @@ def test_finger_on_a_phone_in_the_dark(served_book, chromium):
     page.locator(".bnlib-modes summary").tap()
     page.locator(".bnlib-modes details button").tap()
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    context.close()
+    assert troubles == []
 
 
 def test_nothing_moves_when_the_answer_comes(served_book, open_page):

@@ -84,10 +84,8 @@ def test_marks_stand_where_the_numbers_say(served_book, open_page):
 
 
 @pytest.mark.parametrize("language", PAGES)
-def test_finger_on_a_phone_in_the_dark(served_book, chromium, language):
-    context = chromium.new_context(viewport={"width": 390, "height": 844}, has_touch=True, color_scheme="dark")
-    page = context.new_page()
-    page.goto(f"{served_book}/{PAGES[language]}")
+def test_finger_on_a_phone_in_the_dark(served_book, open_page, language):
+    page, troubles = open_page(f"{served_book}/{PAGES[language]}", width=390, dark=True, has_touch=True)
     dial = page.locator(f"{ROOT} input[type=range]")
     page.evaluate("document.fonts.ready.then(() => new Promise(done => setTimeout(done, 300)))")  # all stands
     dial.evaluate("node => node.scrollIntoView({block: 'center', behavior: 'instant'})")
@@ -99,7 +97,7 @@ def test_finger_on_a_phone_in_the_dark(served_book, chromium, language):
     for text in page.locator(f"{ROOT} svg text").all():
         box = text.bounding_box()
         assert box["x"] >= 0 and box["x"] + box["width"] <= 390
-    context.close()
+    assert troubles == []
 
 
 @pytest.mark.parametrize("wrong", ['{"batch_size": 3}', '{"batch_size": "8"}', '{"image": "coat"}', '{"image": 0}'])

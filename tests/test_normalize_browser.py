@@ -84,15 +84,13 @@ def test_keyboard(served_book, open_page):
     assert troubles == []
 
 
-def test_finger_on_a_phone_in_the_dark(served_book, chromium):
-    context = chromium.new_context(viewport={"width": 390, "height": 844}, has_touch=True, color_scheme="dark")
-    page = context.new_page()
-    page.goto(f"{served_book}/{PAGES['zh']}")
+def test_finger_on_a_phone_in_the_dark(served_book, open_page):
+    page, troubles = open_page(f"{served_book}/{PAGES['zh']}", width=390, dark=True, has_touch=True)
     knob = page.locator(".bnlib-normalize .knob").nth(4)
     knob.scroll_into_view_if_needed()
     x, y = centre(knob)
     before = outputs(page)
-    touch = context.new_cdp_session(page)
+    touch = page.context.new_cdp_session(page)
     for kind, at in (("touchStart", x), ("touchMove", x - 30), ("touchMove", x - 60), ("touchEnd", None)):
         points = [] if at is None else [{"x": at, "y": y}]
         touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
@@ -100,7 +98,7 @@ def test_finger_on_a_phone_in_the_dark(served_book, chromium):
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     ground = page.locator(".bnlib-normalize").evaluate("node => getComputedStyle(node).backgroundColor")
     assert ground == "rgb(22, 25, 29)"
-    context.close()
+    assert troubles == []
 
 
 def test_the_address_carries_a_setting(served_book, open_page):

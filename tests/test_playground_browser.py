@@ -6,7 +6,7 @@ import statistics
 from urllib.parse import quote
 
 import pytest
-from browser_fixtures import LANGUAGES
+from browser_fixtures import LANGUAGES, draw_widgets
 
 PAGES = {language: f"chapters/{language}/01_motivation.html" for language in LANGUAGES}
 # the engine's own answer, without any page around it
@@ -165,10 +165,8 @@ def test_keyboard_alone(served_book, open_page):
     assert troubles == []
 
 
-def test_finger_on_a_phone_in_the_dark(served_book, chromium):
-    context = chromium.new_context(viewport={"width": 390, "height": 844}, has_touch=True, color_scheme="dark")
-    page = context.new_page()
-    page.goto(f"{served_book}/{PAGES['zh']}")
+def test_finger_on_a_phone_in_the_dark(served_book, open_page):
+    page, troubles = open_page(f"{served_book}/{PAGES['zh']}", width=390, dark=True, has_touch=True)
     root, run, _ = parts(page)
     run.tap()
     page.wait_for_function("() => document.querySelectorAll('.bnlib-playground path.bars').length === 18")
@@ -177,7 +175,7 @@ def test_finger_on_a_phone_in_the_dark(served_book, chromium):
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     box = root.locator(".arms canvas").first.bounding_box()
     assert box["width"] == pytest.approx(box["height"], abs=1) and box["width"] > 100
-    context.close()
+    assert troubles == []
 
 
 def test_what_diverges_says_so_and_stays(served_book, open_page):
@@ -199,6 +197,7 @@ def test_30_frames_a_second(served_book, chromium):
     page = context.new_page()
     page.add_init_script(CLOCK)
     page.goto(at(served_book, steps=5000))
+    draw_widgets(page)
     _, run, _ = parts(page)
     run.click()
     page.wait_for_function("() => frames_seen.length >= 60", timeout=60_000)

@@ -126,15 +126,13 @@ def test_what_the_layer_undoes_moves_no_output_while_x_drifts(served_book, open_
     assert troubles == []
 
 
-def test_finger_on_a_phone_in_the_dark(served_book, chromium):
-    context = chromium.new_context(viewport={"width": 390, "height": 844}, has_touch=True, color_scheme="dark")
-    page = context.new_page()
-    page.goto(f"{served_book}/{PAGES['zh']}")
+def test_finger_on_a_phone_in_the_dark(served_book, open_page):
+    page, troubles = open_page(f"{served_book}/{PAGES['zh']}", width=390, dark=True, has_touch=True)
     page.evaluate("document.fonts.ready.then(() => new Promise(done => setTimeout(done, 300)))")  # all stands
     knob(page, 6).evaluate("node => node.scrollIntoView({block: 'center', behavior: 'instant'})")
     x, y = centre(knob(page, 6))
     before = gradient(page)
-    touch = context.new_cdp_session(page)
+    touch = page.context.new_cdp_session(page)
     for kind, at in (("touchStart", x), ("touchMove", x + 30), ("touchMove", x + 60), ("touchEnd", None)):
         points = [] if at is None else [{"x": at, "y": y}]
         touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
@@ -143,7 +141,7 @@ def test_finger_on_a_phone_in_the_dark(served_book, chromium):
     page.locator(f"{ROOT} input[type=checkbox]").tap()
     assert column(page, 4) == [0.0] * 3
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
-    context.close()
+    assert troubles == []
 
 
 @pytest.mark.parametrize(

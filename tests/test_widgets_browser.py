@@ -6,7 +6,7 @@ import re
 from urllib.parse import parse_qs, quote, urlsplit
 
 import pytest
-from browser_fixtures import LANGUAGES, ROOT
+from browser_fixtures import LANGUAGES, ROOT, draw_widgets
 from test_widgets import WIDGETS, other
 
 PAGES = {
@@ -137,10 +137,9 @@ def test_every_control_answers_to_the_keyboard(served_book, open_page, name):
 
 
 @each
-def test_the_link_is_in_the_clipboard_until_something_changes(served_book, chromium, language, name):
-    context = chromium.new_context(permissions=["clipboard-read", "clipboard-write"])
-    page = context.new_page()
-    page.goto(f"{served_book}/{PAGES[language, name]}")
+def test_the_link_is_in_the_clipboard_until_something_changes(served_book, open_page, language, name):
+    permissions = ["clipboard-read", "clipboard-write"]
+    page, troubles = open_page(f"{served_book}/{PAGES[language, name]}", permissions=permissions)
     button = page.locator(f".bnlib-widget[data-widget={name}] .bnlib-widget-link")
     label = button.inner_text()
     button.click()
@@ -148,7 +147,7 @@ def test_the_link_is_in_the_clipboard_until_something_changes(served_book, chrom
     assert page.evaluate("navigator.clipboard.readText()") == page.url
     move(page, page.locator(f".bnlib-{name} [data-trait]:not([disabled])").last)
     assert button.inner_text() == label
-    context.close()
+    assert troubles == []
 
 
 def test_a_widget_that_fails_leaves_its_picture_and_the_others(served_book, chromium):
@@ -158,6 +157,7 @@ def test_a_widget_that_fails_leaves_its_picture_and_the_others(served_book, chro
     broken = "window.bnlibWidgets = {...window.bnlibWidgets, axes: {render() { throw new Error('broken') }}}"
     page.route("**/widgets/axes.js*", lambda route: route.fulfill(body=broken, content_type="text/javascript"))
     page.goto(f"{served_book}/{PAGES['en', 'axes']}")
+    draw_widgets(page)
     assert page.locator(".bnlib-widget[data-widget=axes] > svg[role=img]").is_visible()
     assert page.locator(".bnlib-normalize").is_visible() and page.locator(".bnlib-projection").is_visible()
     assert len(errors) == 1 and "broken" in errors[0]

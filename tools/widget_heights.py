@@ -42,6 +42,7 @@ def measured(page) -> dict[tuple[str, str], dict[int | None, float]]:
             for width in widths:
                 page.set_viewport_size({"width": width, "height": 900})
                 page.goto(path.as_uri())
+                page.keyboard.press("Shift")  # or a widget would wait until it comes near the window
                 language = page.locator("html").get_attribute("lang")
                 for name, height in page.evaluate(MEASURE):
                     known = heights[name, language]

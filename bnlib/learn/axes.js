@@ -21,26 +21,29 @@ const OWN_STYLE = `
 
 export default {
   render({ model, el }) {
-    const ui = frame({ model, el }, "axes", paint);
-    const { say, narrow } = ui;
-    // width and height of a cell, gaps between the grids, and the room for what is written beside and above them
-    const [wide, high, across, down, left, top] = narrow ? [37, 34, 10, 28, 0, 44] : [56, 36, 24, 16, 76, 24];
-    const picture = draw("svg", {
-      viewBox: `0 0 ${left + 8 * wide + 3 * across + 4} ${top + 6 * high + 2 * down + 4}`, role: "grid", "aria-label": say.block,
-    });
-    let cells = [], ring = null, rows = 0, shown = false, last = at(ui.start);
+    const ui = frame({ model, el }, "axes", paint, arrange);
+    const { say } = ui;
+    const picture = draw("svg", { role: "grid", "aria-label": say.block });
+    let cells = [], ring = null, rows = 0, wide, high, across, down, left, top;
 
+    arrange();
     ui.scene.append(make("style", {}, OWN_STYLE), picture);
     ui.root.insertBefore(ui.controls, ui.scene);
     choice(ui, "kind", say.kind, say);
     menu(ui, "groups", say.groups, [1, 2, 4]);
     ui.add(button(say.other_numbers, () => ui.set({ values: ui.state().values.map(() => Math.floor(10 * Math.random())) })));
-    ui.onReset = () => { [shown, last] = [false, at(ui.start)]; };
     ui.repaint();
     const all = ui.limits.kind.flatMap((kind) => [0, 1, 2].map((sample) => told({ ...ui.state(), kind, sample })));
     ui.keepRoom(ui.numbers, all.map(([about]) => about));
     ui.keepRoom(ui.readout, [say.start, ...all.map(([, shared]) => shared)]);
     return ui.close;
+
+    function arrange() {
+      // width and height of a cell, gaps between the grids, and the room for what is written beside and above them
+      [wide, high, across, down, left, top] = ui.narrow ? [37, 34, 10, 28, 0, 44] : [56, 36, 24, 16, 76, 24];
+      picture.setAttribute("viewBox", `0 0 ${left + 8 * wide + 3 * across + 4} ${top + 6 * high + 2 * down + 4}`);
+      rows = 0;
+    }
 
     // a cell for each number, row by row of what stands side by side
     function build([N, C, H, W]) {
@@ -51,7 +54,7 @@ export default {
       for (let c = 0; c < C; c++) picture.append(label(X(c) + wide, 14, put(H > 1 ? say.channel : say.feature, { c })));
       cells = [];
       for (let n = 0; n < N; n++) {
-        picture.append(narrow ? label(X(0), Y(n) - 7, put(say.sample, { n }), "start") : label(left - 14, Y(n) + high + 4, put(say.sample, { n }), "end"));
+        picture.append(ui.narrow ? label(X(0), Y(n) - 7, put(say.sample, { n }), "start") : label(left - 14, Y(n) + high + 4, put(say.sample, { n }), "end"));
         for (let i = 0; i < H; i++) {
           const row = picture.appendChild(draw("g", { role: "row" }));
           for (let c = 0; c < C; c++) for (let j = 0; j < W; j++) {
@@ -68,11 +71,9 @@ export default {
     }
 
     function paint() {
-      const s = ui.state(), own = spot(s), { members } = reckon(s);
+      const s = ui.state(), own = spot(s), { shown } = s, { members } = reckon(s);
       if (rows !== shape(s)[2]) build(shape(s));
       rows = shape(s)[2];
-      shown ||= at(s) !== last; // only once the reader, or a kernel, has pointed at something
-      last = at(s);
       picture.setAttribute("class", shown ? "shown" : "");
       for (const { cell, index } of cells) {
         const here = flat(index), value = plain(s.values[here]);
@@ -106,12 +107,8 @@ export default {
     }
 
     function point([sample, channel, row, column]) {
-      const to = rows > 1 ? { sample, channel, row, column } : { sample, channel };
-      const moved = Object.entries(to).some(([trait, value]) => ui.state()[trait] !== value);
-      if (shown && !moved) return;
-      shown = true;
-      if (moved) ui.set(to);
-      else ui.repaint();
+      const to = { shown: true, sample, channel, ...(rows > 1 ? { row, column } : {}) };
+      if (Object.entries(to).some(([trait, value]) => ui.state()[trait] !== value)) ui.set(to);
     }
 
     function walk(event) {
@@ -158,7 +155,6 @@ function reckon(s) {
   return { members, mean, variance, output: (s.values[flat(spot(s))] - mean) / Math.sqrt(variance + EPS) };
 }
 
-const at = (s) => [s.sample, s.channel, s.row, s.column].join();
 const name = (s, index) => `x[${index.slice(0, s.kind === "batch_1d" ? 2 : 4).join(", ")}]`;
 const plain = (value) => fixed(value, Number.isInteger(value) ? 0 : 1);
 const bracketed = (value) => (value < 0 ? `(${fixed(value)})` : fixed(value));

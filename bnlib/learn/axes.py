@@ -6,7 +6,7 @@ from itertools import product
 
 from traitlets import Float, Int, List
 
-from bnlib.learn.traits import Choice, Numbers, Whole
+from bnlib.learn.traits import Choice, Numbers, Switch, Whole
 from bnlib.learn.widget import CourseWidget
 
 SHAPE = (3, 4, 2, 2)  # N, C, H, W, as in axes.js
@@ -29,7 +29,8 @@ class SharedStatistics(CourseWidget):
             at row 0 and column 0.
         groups: 1, 2 or 4, for "group" alone.
         values: the 48 numbers in the order of x.flatten(), each from -99 to 99.
-        sample, channel, row, column: the number that is pointed at, from 0.
+        sample, channel, row, column: the number that is pointed at, from 0. shown: whether it is marked with those that
+            share its mean, as it is once a reader has pointed at one.
         companions: the indices of all that share its mean, itself included; count: how many. mean, var, output.
             gamma: the index of its γ in the layer's weight, empty where the layer has none. All computed, read-only.
 
@@ -46,6 +47,7 @@ class SharedStatistics(CourseWidget):
     channel = Whole(2, 0, SHAPE[1] - 1)
     row = Whole(0, 0, SHAPE[2] - 1)
     column = Whole(1, 0, SHAPE[3] - 1)
+    shown = Switch(False)
 
     companions = List(List(Int()), read_only=True)
     count = Int(read_only=True)

@@ -15,25 +15,14 @@ const OWN_STYLE = `
 
 export default {
   render({ model, el }) {
-    const ui = frame({ model, el }, "frontier", paint);
+    const ui = frame({ model, el }, "frontier", paint, arrange);
     const { say } = ui;
     const data = model.get("data"), { lrs, epochs } = data;
     const tried = new Set();
-    const size = { width: ui.narrow ? 340 : 300, height: ui.narrow ? 200 : 240, left: 34, y: [0, 1] };
-    const yTicks = [0.1, 0.3, 0.5, 0.7, 0.9].map((value) => [value, String(value)]);
-    const frontier = chart({
-      ...size, yTicks, x: [lrs[0] / 1.6, lrs[lrs.length - 1] * 1.6], xLog: true, xTicks: lrs.map((lr) => [lr, String(lr)]),
-      xLabel: say.rate, yLabel: put(say.after, { epochs }), label: say.frontier,
-    });
-    const curves = chart({
-      ...size, yTicks, x: [1, epochs], xTicks: [...Array(epochs)].map((_, i) => [i + 1, String(i + 1)]),
-      xLabel: say.epoch, yLabel: say.accuracy, label: say.curves,
-    });
     const charts = make("div", { class: "charts" });
-    charts.append(frontier.picture, curves.picture);
+    let size, frontier, curves, columns;
     ui.scene.append(make("style", {}, OWN_STYLE), charts);
     legend(ui, ["batch", "none"].map((arm) => [LOOKS[arm], say[arm]]));
-    const columns = lrs.map(column);
     ui.report = () => seen(ui.state());
     const change = (values) => {
       ui.set(values);
@@ -48,11 +37,27 @@ export default {
       ui.tell(overall(ui.state()));
     }));
     ui.onReset = () => tried.clear();
+    arrange();
     ui.repaint();
     const states = ["train", "test"].flatMap((images) => lrs.map((lr) => ({ lr, images, arms: "both" })));
     ui.keepRoom(ui.numbers, states.map(about));
     ui.keepRoom(ui.readout, [say.start, ...states.flatMap((s) => [seen(s), overall(s)])]);
     return ui.close;
+
+    function arrange() {
+      size = { width: ui.narrow ? 340 : 300, height: ui.narrow ? 200 : 240, left: 34, y: [0, 1] };
+      size.yTicks = [0.1, 0.3, 0.5, 0.7, 0.9].map((value) => [value, String(value)]);
+      frontier = chart({
+        ...size, x: [lrs[0] / 1.6, lrs[lrs.length - 1] * 1.6], xLog: true, xTicks: lrs.map((lr) => [lr, String(lr)]),
+        xLabel: say.rate, yLabel: put(say.after, { epochs }), label: say.frontier,
+      });
+      curves = chart({
+        ...size, x: [1, epochs], xTicks: [...Array(epochs)].map((_, i) => [i + 1, String(i + 1)]),
+        xLabel: say.epoch, yLabel: say.accuracy, label: say.curves,
+      });
+      columns = lrs.map(column);
+      charts.replaceChildren(frontier.picture, curves.picture);
+    }
 
     function column(lr, i) { // of the chart: what a finger or the mouse chooses a rate by
       const middle = (k) => (frontier.X(lrs[k]) + frontier.X(lrs[k + 1])) / 2;

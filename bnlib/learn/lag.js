@@ -10,22 +10,21 @@ const OWN_STYLE = `
 .bnlib-lag label:has([type=range]) { display: grid; grid-template-columns: minmax(0, 20em) 1fr 2.6em; width: 100%; }
 @media (max-width: 479px) { .bnlib-lag label:has([type=range]) { grid-template-columns: 1fr 2.6em; }
   .bnlib-lag input[type=range] { order: 1; grid-column: span 2; } }
-.bnlib-lag input[type=range] { width: auto; } .bnlib-lag .scene > div { margin-bottom: -12px; } .bnlib-lag .numbers { white-space: pre-line; }
+.bnlib-lag input[type=range] { width: auto; } .bnlib-lag .scene > div:first-of-type { margin-bottom: -12px; } .bnlib-lag .numbers { white-space: pre-line; }
 `;
 
 export default {
   render({ model, el }) {
-    const ui = frame({ model, el }, "lag", paint);
+    const ui = frame({ model, el }, "lag", paint, arrange);
     const { say } = ui;
     const data = model.get("data"), { momenta, steps } = data;
     const count = data.runs[0].mean.batch.length;
-    const size = { width: ui.narrow ? 340 : 600, x: [0, count], left: 42 };
-    size.xTicks = [...Array(Math.floor(count / steps) + 1)].map((_, i) => [i * steps, String(i * steps)]);
-    const series = { mean: axes("mean"), variance: axes("variance") };
+    const size = { x: [0, count], left: 42, xTicks: [...Array(Math.floor(count / steps) + 1)].map((_, i) => [i * steps, String(i * steps)]) };
     const tenths = [0.1, 0.3, 0.5, 0.7, 0.9].map((value) => [value, String(value)]);
-    const scores = chart({ ...size, height: 200, y: [0, 1], yTicks: tenths, xLabel: say.step, yLabel: say.accuracy, label: say.scores });
-    const place = make("div");
-    ui.scene.append(make("style", {}, OWN_STYLE), place, scores.picture);
+    const [upper, lower] = [make("div"), make("div")];
+    let series, scores;
+    arrange();
+    ui.scene.append(make("style", {}, OWN_STYLE), upper, lower);
     legend(ui, [["warm", say.moving], ["blue dashed", put(say.true, { examples: data.examples.toLocaleString("en-US") })], ["dots", say.batch]]);
     ui.report = () => seen(ui.state());
     const change = (values) => {
@@ -42,6 +41,13 @@ export default {
     ui.keepRoom(ui.readout, [say.start, ...states.map(seen)]);
     return ui.close;
 
+    function arrange() {
+      size.width = ui.narrow ? 340 : 600;
+      series = { mean: axes("mean"), variance: axes("variance") };
+      scores = chart({ ...size, height: 200, y: [0, 1], yTicks: tenths, xLabel: say.step, yLabel: say.accuracy, label: say.scores });
+      lower.replaceChildren(scores.picture);
+    }
+
     function axes(statistic) {
       const all = data.runs.flatMap((run) => [...run[statistic].batch, ...run[statistic].true]).map((value) => value * UNITS[statistic]);
       const [low, high] = [Math.min(STARTS[statistic], ...all), Math.max(STARTS[statistic], ...all)];
@@ -55,7 +61,7 @@ export default {
     function paint() {
       const s = ui.state(), run = of(data, s.lr), { batch, true: exact } = run[s.statistic], unit = UNITS[s.statistic];
       const top = series[s.statistic], every = (values, by, scale) => values.map((value, i) => [(i + 1) * by, value * scale]);
-      place.replaceChildren(top.picture);
+      upper.replaceChildren(top.picture);
       top.clear();
       scores.clear();
       for (const [step, value] of every(batch, 1, unit)) {

@@ -26,13 +26,13 @@ const OWN_STYLE = `
 
 export default {
   render({ model, el }) {
-    const ui = frame({ model, el }, "modes", paint);
-    const { say, narrow } = ui;
+    const ui = frame({ model, el }, "modes", paint, arrange);
+    const { say } = ui;
     const { table, code } = model.get("data");
     let answers = {}, all = false; // answers: combination -> what the reader said to the two questions, null: nothing yet
 
     const program = make("pre");
-    const picture = draw("svg", { viewBox: narrow ? "0 0 340 184" : "0 0 560 178", role: "img" });
+    const picture = draw("svg", { role: "img" });
     const questions = make("div", { class: "answers" });
     const asked = [
       question(0, say.ask_statistics, { batch: say.of_batch, moving: say.moving_averages }),
@@ -48,12 +48,17 @@ export default {
     choice(ui, "mode", say.mode, Object.fromEntries(ui.limits.mode.map((mode) => [mode, `${mode}()`])));
     toggle(ui, "grad", say.grad);
     ui.onReset = () => { answers = {}; all = false; };
+    arrange();
     ui.repaint();
     ui.keepRoom(ui.readout, Object.keys(table).flatMap((at) => {
       const truth = table[at].map(String);
       return [truth, ["", truth[1]], ["", ""]].map((given) => explained({ layer: at.split(" ")[0] }, truth, given));
     }));
     return ui.close;
+
+    function arrange() {
+      picture.setAttribute("viewBox", ui.narrow ? "0 0 340 184" : "0 0 560 178");
+    }
 
     // a row of buttons, one for each answer
     function question(which, text, labels) {
@@ -107,6 +112,7 @@ export default {
 
     // the batch and the two pairs of statistics, and what goes where; null: not told yet
     function show(truth) {
+      const { narrow } = ui;
       const box = (x, y, width, text, kind = "") => {
         const group = picture.appendChild(draw("g", { class: kind }));
         group.append(draw("rect", { x, y, width, height: 38, rx: 6 }), draw("text", { x: x + width / 2, y: y + 24, "text-anchor": "middle" }, text));

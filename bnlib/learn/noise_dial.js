@@ -16,17 +16,14 @@ const OWN_STYLE = `
 
 export default {
   render({ model, el }) {
-    const ui = frame({ model, el }, "noise_dial", paint);
+    const ui = frame({ model, el }, "noise_dial", paint, arrange);
     ui.root.insertBefore(ui.controls, ui.scene);
-    const { say } = ui, data = model.get("data"), width = ui.narrow ? 340 : 600;
-    const spread = chart({
-      width, height: 230, x: [1.7, 300], y: [0.025, 1], xLog: true, yLog: true, label: say.spread_label,
-      xTicks: data.sizes.map((m) => [m, String(m)]), yTicks: [0.03, 0.1, 0.3, 1].map((y) => [y, String(y)]),
-      xLabel: say.batch_size, yLabel: say.spread_axis,
-    });
-    const logits = draw("svg", { viewBox: `0 0 ${width} ${10 * ROW + 52}`, role: "img", "aria-label": say.logits_label });
+    const { say } = ui, data = model.get("data");
+    let width, spread;
+    const upper = make("div"), logits = draw("svg", { role: "img", "aria-label": say.logits_label });
+    arrange();
     ui.scene.append(
-      make("style", {}, OWN_STYLE), spread.picture, make("p", { class: "legend" }, say.spread_legend),
+      make("style", {}, OWN_STYLE), upper, make("p", { class: "legend" }, say.spread_legend),
       logits, make("p", { class: "legend" }, say.logits_legend),
     );
     ui.report = () => outcome(ui.state());
@@ -40,6 +37,17 @@ export default {
     ui.keepRoom(ui.readout, [say.start, ...states.map(outcome)]);
     ui.repaint();
     return ui.close;
+
+    function arrange() {
+      width = ui.narrow ? 340 : 600;
+      spread = chart({
+        width, height: 230, x: [1.7, 300], y: [0.025, 1], xLog: true, yLog: true, label: say.spread_label,
+        xTicks: data.sizes.map((m) => [m, String(m)]), yTicks: [0.03, 0.1, 0.3, 1].map((y) => [y, String(y)]),
+        xLabel: say.batch_size, yLabel: say.spread_axis,
+      });
+      upper.replaceChildren(spread.picture);
+      logits.setAttribute("viewBox", `0 0 ${width} ${10 * ROW + 52}`);
+    }
 
     function paint() {
       const s = ui.state(), now = measured(data, s.image, s.batch_size);

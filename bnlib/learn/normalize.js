@@ -14,16 +14,14 @@ const OWN_STYLE = `
 
 export default {
   render({ model, el }) {
-    const ui = frame({ model, el }, "normalize", paint);
+    const ui = frame({ model, el }, "normalize", paint, arrange);
     const { say } = ui;
-    const width = ui.narrow ? 340 : 600; // drawn smaller on a phone, not shrunk
-    const right = width - LEFT;
     const place = (value, [low, high]) => LEFT + ((Math.min(Math.max(value, low), high) - low) / (high - low)) * (right - LEFT);
-    let held = null, before = outputs(ui.start);
+    let held = null, before = outputs(ui.start), right, scene;
 
-    const picture = draw("svg", { viewBox: `0 0 ${width} 222`, role: "group", "aria-label": say.question });
+    const picture = draw("svg", { role: "group", "aria-label": say.question });
     ui.scene.append(make("style", {}, OWN_STYLE), picture);
-    const scene = axes();
+    arrange();
     const change = (values) => {
       before = outputs(ui.state());
       ui.set(values);
@@ -37,7 +35,11 @@ export default {
     ui.repaint();
     return ui.close;
 
-    function axes() {
+    function arrange() {
+      const width = ui.narrow ? 340 : 600; // drawn smaller on a phone, not shrunk
+      right = width - LEFT;
+      picture.setAttribute("viewBox", `0 0 ${width} 222`);
+      picture.replaceChildren();
       for (const [y, span, name] of [[TOP, INPUTS, say.input], [LOW, OUTPUTS, say.output]]) {
         picture.append(draw("line", { class: "axis", x1: LEFT, x2: right, y1: y, y2: y }), draw("text", { x: LEFT, y: y - 32 }, name));
         for (let i = 0; i <= 4; i++) {
@@ -45,7 +47,7 @@ export default {
           picture.append(draw("text", { class: "tick", x: place(value, span), y: y + 30, "text-anchor": "middle" }, fixed(value, 0)));
         }
       }
-      return picture.appendChild(draw("g"));
+      scene = picture.appendChild(draw("g"));
     }
 
     function paint() {

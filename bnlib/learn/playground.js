@@ -24,7 +24,7 @@ canvas { display: block; width: 100%; aspect-ratio: 1; } svg { overflow: visible
 export default { render };
 
 function render({ model, el }) {
-  const ui = frame({ model, el }, "playground", build), { say } = ui;
+  const ui = frame({ model, el }, "playground", paint, arrange), { say } = ui;
   // between frames (ms), steps in one at most, and how long they may take (ms)
   const [pause, most, budget] = matchMedia("(prefers-reduced-motion: reduce)").matches ? [500, 60, 250] : [25, 4, 12];
   const grid = new Floats(2 * SIDE ** 2).map((_, i) => 4.8 * (((i % 2 ? Math.floor(i / 2 / SIDE) : (i / 2) % SIDE) + 0.5) / SIDE - 0.5));
@@ -38,7 +38,7 @@ function render({ model, el }) {
     column.append(make("p", { class: "name" }, say[name]), map, score, rows);
     return { name, dots, score, rows, canvas, pen: canvas.getContext("2d") };
   });
-  let known, next, step, plot, last = 0, frames = 0, mapCost = 0, request = 0, drawn = false;
+  let known, next, step, plot, built, last = 0, frames = 0, mapCost = 0, request = 0, drawn = false;
 
   const run = button("", () => {
     if (step === ui.state().steps) build();
@@ -56,6 +56,7 @@ function render({ model, el }) {
   for (const [trait, values] of Object.entries(sliders)) slider(ui, trait, say[trait], { values, step: 1, show: String });
   const watch = new IntersectionObserver((seen) => seen.at(-1).isIntersecting || ask(false));
   watch.observe(ui.root);
+  ui.onReset = () => { built = null; };
   ui.repaint();
   model.on("change:running", follow);
   follow();
@@ -66,16 +67,27 @@ function render({ model, el }) {
     ui.close();
   };
 
-  // after each change of a setting: both networks at their start; a second view leaves alone what Python knows
-  function build() {
-    if (drawn) ask(false);
-    const s = ui.state(), { steps } = s, ticks = (...values) => values.map((value) => [value, value]);
-    known = points(s);
-    next = batches(known, s);
-    step = 0;
+  function arrange() {
+    const { steps } = ui.state(), ticks = (...values) => values.map((value) => [value, value]);
     plot = chart({ width: ui.narrow ? 340 : 600, height: 180, x: [0, steps], y: [0, 1], xTicks: ticks(0, steps / 2, steps),
       yTicks: [...ticks(0, 0.5), [1, "≥ 1"]], xLabel: say.steps, yLabel: say.loss, label: say.loss });
     curves.replaceChildren(plot.picture);
+  }
+
+  function paint() {
+    if (built === JSON.stringify(ui.state())) show();
+    else build();
+  }
+
+  // after each change of a setting: both networks at their start; a second view leaves alone what Python knows
+  function build() {
+    if (drawn) ask(false);
+    const s = ui.state();
+    built = JSON.stringify(s);
+    known = points(s);
+    next = batches(known, s);
+    step = 0;
+    arrange();
     for (const arm of arms) {
       Object.assign(arm, { net: network(s, arm.name === "batch"), losses: [], lost: false });
       const d = ["", ""];

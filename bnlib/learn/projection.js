@@ -22,26 +22,18 @@ const OWN_STYLE = `
 
 export default {
   render({ model, el }) {
-    const ui = frame({ model, el }, "projection", paint);
-    const { say } = ui, width = ui.narrow ? 340 : 600, right = width - LEFT;
-    let held = null;
+    const ui = frame({ model, el }, "projection", paint, arrange);
+    const { say } = ui;
+    let held = null, right, scene;
 
-    const knobs = draw("svg", { viewBox: `0 0 ${width} 150`, role: "group", "aria-label": say.question });
+    const knobs = draw("svg", { role: "group", "aria-label": say.question });
     const plane = draw("svg", { viewBox: "0 0 300 280", role: "img", "aria-label": say.plane_label });
     const drift = make("div"), pair = make("div", { class: "pair" }), table = make("table");
     const view = make("div");
     view.append(plane, make("p", { class: "legend" }, say.plane_legend));
     pair.append(view, drift);
     ui.scene.append(make("style", {}, OWN_STYLE), knobs, pair, table);
-    for (const [trait, y] of [["samples", 46], ["gradient", 118]]) {
-      const [low, high] = LINES[trait];
-      knobs.append(draw("line", { class: "axis", x1: LEFT, x2: right, y1: y, y2: y }), draw("text", { x: 4, y: y - 24 }, say[trait]));
-      for (const part of [0, 0.5, 1]) {
-        const value = low + part * (high - low);
-        knobs.append(draw("text", { class: "tick", x: place(trait, value), y: y + 27, "text-anchor": "middle" }, fixed(value, 0)));
-      }
-    }
-    const scene = knobs.appendChild(draw("g"));
+    arrange();
     const change = (values) => {
       ui.set(values);
       ui.tell(told());
@@ -57,6 +49,22 @@ export default {
     ui.keepRoom(ui.numbers, [put(say.numbers, { step: STEPS, mean: wide, var: wide, y: three, factor: wide, sum: wide })]);
     ui.repaint();
     return ui.close;
+
+    function arrange() { // the two lines of knobs
+      const width = ui.narrow ? 340 : 600;
+      right = width - LEFT;
+      knobs.setAttribute("viewBox", `0 0 ${width} 150`);
+      knobs.replaceChildren();
+      for (const [trait, y] of [["samples", 46], ["gradient", 118]]) {
+        const [low, high] = LINES[trait];
+        knobs.append(draw("line", { class: "axis", x1: LEFT, x2: right, y1: y, y2: y }), draw("text", { x: 4, y: y - 24 }, say[trait]));
+        for (const part of [0, 0.5, 1]) {
+          const value = low + part * (high - low);
+          knobs.append(draw("text", { class: "tick", x: place(trait, value), y: y + 27, "text-anchor": "middle" }, fixed(value, 0)));
+        }
+      }
+      scene = knobs.appendChild(draw("g"));
+    }
 
     function place(trait, value) {
       const [low, high] = LINES[trait];

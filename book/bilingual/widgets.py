@@ -32,10 +32,12 @@ def _starter(app) -> Path:
 
 
 def _scripts(app, pagename, templatename, context, doctree) -> None:
-    """Load the widgets of this page, then what brings them to life."""
+    """Load the widgets of this page, then what brings them to life; a link may lead to each, as #widget-NAME."""
     names = sorted(set(_STORED.findall(context.get("body") or "")))
     if not names:
         return
+    for name in names:
+        context["body"] = context["body"].replace(f' data-widget="{name}"', f' id="widget-{name}" data-widget="{name}"', 1)
     for path in [*(_module(app, name) for name in names), _starter(app)]:
         if not path.is_file():
             raise ExtensionError(f"{pagename} holds the widgets {', '.join(names)}, but there is no {path}")

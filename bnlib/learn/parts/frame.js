@@ -62,15 +62,17 @@ function button(text, press) {
 
 // --- the frame: question, scene, controls with a reset, numbers, and what a screen reader is told
 
-// `paint` draws the scene from ui.state(); it is called after each change, whoever made it: reader, address or kernel
-function frame({ model, el }, name, paint) {
+// `paint` draws the scene from ui.state(); it is called after each change, whoever made it: reader, address or kernel.
+// `arrange` makes what `paint` draws in, for a wide or a narrow place (ui.narrow): at first the widget calls it, and then
+// the frame does, when a window is drawn smaller or a phone is turned.
+function frame({ model, el }, name, paint, arrange = () => {}) {
   const [say, limits] = [model.get("strings"), model.get("limits")];
   const traits = Object.keys(limits);
   const state = () => Object.fromEntries(traits.map((trait) => [trait, model.get(trait)]));
   const start = structuredClone(model.get("initial") ?? state());
   const root = make("div", { class: `bnlib-frame bnlib-${name}`, lang: model.get("lang") === "zh" ? "zh-CN" : "en" });
   const ui = {
-    say, limits, state, start, root, model, narrow: el.clientWidth > 0 && el.clientWidth < 480, updates: [], quiet: false,
+    say, limits, state, start, root, model, narrow: false, updates: [], quiet: false,
     scene: make("div", { class: "scene" }),
     controls: make("div", { class: "controls" }),
     numbers: make("p", { class: "numbers" }),
@@ -88,8 +90,25 @@ function frame({ model, el }, name, paint) {
   for (const trait of traits) model.on(`change:${trait}`, follow);
   let soon = 0;
   const rooms = new Map();
-  window.addEventListener("resize", measure);
+  let width = el.clientWidth; // 0: not to be seen yet, as in a tab that is not open
+  ui.narrow = isNarrow();
+  const watch = new ResizeObserver(() => requestAnimationFrame(fit));
+  watch.observe(root);
   return ui;
+
+  function isNarrow() {
+    return width > 0 && width < 480;
+  }
+  function fit() {
+    if ([width, 0].includes(el.clientWidth) || !root.isConnected) return;
+    width = el.clientWidth;
+    if (ui.narrow !== isNarrow()) {
+      ui.narrow = isNarrow();
+      arrange();
+      repaint();
+    }
+    measure();
+  }
 
   function tell(text) {
     ui.readout.textContent = text;
@@ -128,7 +147,7 @@ function frame({ model, el }, name, paint) {
     }
   }
   function close() {
-    window.removeEventListener("resize", measure);
+    watch.disconnect();
     clearTimeout(soon);
     for (const trait of traits) model.off(`change:${trait}`, follow);
     root.remove();
