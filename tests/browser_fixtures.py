@@ -135,8 +135,9 @@ def draw_widgets(page) -> None:
 def open_page(chromium):
     """open_page(address, width=1280, dark=False, locale="en-US", ...) -> (page, troubles): a page, what went wrong.
 
-    The page is fresh, with its widgets drawn; further options are those of a browser's context in Playwright. Troubles are console errors, errors of scripts, failed requests and requests to other hosts than the page's own;
-    more are added as they happen.
+    The page is fresh, with its widgets drawn; further options are those of a browser's context in Playwright. Troubles
+    are console errors, errors of scripts, failed requests and requests to other hosts than the page's own; more are
+    added as they happen.
     """
     contexts = []
 

@@ -65,8 +65,10 @@ def test_numbers_are_those_of_the_table(lr, statistic, momentum):
             far = ((kept - row.true_mean) ** 2 / row.true_var, (kept / row.true_var - 1) ** 2)
             off.append(far[statistic == "variance"])
     assert widget.lag == pytest.approx(math.sqrt(sum(off) / len(off)), abs=0.003, rel=0.003)
-    last = run.dropna().iloc[-1]
+    scored = run.dropna()
+    last, later = scored.iloc[-1], scored[scored["step"] > widget.data["steps"]]
     expected = {"momentum": momentum, "moving": last[f"moving_{momentum:g}"], "recalibrated": last["recalibrated"]}
+    expected["lost"] = (later["recalibrated"] - later[f"moving_{momentum:g}"]).mean()
     assert widget.accuracies == pytest.approx(expected, abs=0.0006)
 
 
@@ -109,9 +111,8 @@ def test_wrong_values_are_refused(state, sentence):
 
 def test_the_picture_says_the_numbers():
     widget = MovingAverageLag(momentum=0.5)
-    last = TABLE[TABLE["lr"] == 1.0].dropna().iloc[-1]
     assert f"lag {widget.lag:.2f};" in widget.picture()
-    assert f"at the end {last['moving_0.5']:.3f}, recalibrated {last['recalibrated']:.3f}" in widget.picture()
+    assert f"cost {widget.accuracies['lost']:.3f} of accuracy" in widget.picture()
 
 
 @pytest.mark.parametrize("seed", range(20))

@@ -58,8 +58,9 @@ def test_keyboard_goes_through_the_momenta_and_the_numbers_are_pythons(served_bo
         widget = MovingAverageLag(lr=float(rate), momentum=momentum)
         numbers = part(page, ".numbers").inner_text()
         assert f"{widget.lag:.2f} standard deviations" in numbers
-        assert f"{widget.accuracies['moving']:.3f} with the moving averages of momentum {momentum:g}" in numbers
-        assert f"{widget.accuracies['recalibrated']:.3f} recalibrated" in numbers
+        accuracies = widget.accuracies
+        assert f"the moving averages of momentum {momentum:g} cost {accuracies['lost']:.3f}" in numbers
+        assert f"{accuracies['moving']:.3f} with them and {accuracies['recalibrated']:.3f} recalibrated" in numbers
         page.keyboard.press("ArrowRight")
     assert part(page, ".readout").inner_text().startswith("Momentum 1: ")
     assert seen == MovingAverageLag().data["momenta"]

@@ -84,6 +84,38 @@ def test_keyboard(served_book, open_page):
     assert troubles == []
 
 
+def test_another_button_of_the_mouse_drags_nothing(served_book, open_page):
+    page, troubles = open_page(f"{served_book}/{PAGES['en']}")
+    knob = page.locator(".bnlib-normalize .knob").nth(4)
+    knob.scroll_into_view_if_needed()
+    x, y = centre(knob)
+    before = outputs(page)
+    page.mouse.move(x, y)
+    page.mouse.down(button="right")
+    page.mouse.move(x - 60, y, steps=4)
+    page.mouse.up(button="right")
+    assert outputs(page) == before
+    drag(page, 5, -60)
+    assert outputs(page) != before
+    assert troubles == []
+
+
+def test_a_second_finger_takes_nothing_along(served_book, open_page):
+    page, troubles = open_page(f"{served_book}/{PAGES['en']}", width=390, has_touch=True)
+    knobs = page.locator(".bnlib-normalize .knob")
+    knobs.nth(4).scroll_into_view_if_needed()
+    (x, y), (other, _) = centre(knobs.nth(4)), centre(knobs.nth(0))
+    first, fifth = (float(knobs.nth(i).get_attribute("aria-valuenow")) for i in (0, 4))
+    touch = page.context.new_cdp_session(page)
+    steps = [("touchStart", [x]), ("touchStart", [x, other]), ("touchMove", [x - 40, other + 30]), ("touchEnd", [])]
+    for kind, places in steps:
+        points = [{"x": at, "y": y, "id": finger} for finger, at in enumerate(places)]
+        touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+    assert float(knobs.nth(0).get_attribute("aria-valuenow")) == first
+    assert float(knobs.nth(4).get_attribute("aria-valuenow")) < fifth - 1
+    assert troubles == []
+
+
 def test_finger_on_a_phone_in_the_dark(served_book, open_page):
     page, troubles = open_page(f"{served_book}/{PAGES['zh']}", width=390, dark=True, has_touch=True)
     knob = page.locator(".bnlib-normalize .knob").nth(4)

@@ -114,6 +114,7 @@ def test_drag_reaches_python_and_a_trait_reaches_the_picture(lab, chromium):
         "old => document.querySelector('.bnlib-normalize .out').dataset.output != old", arg=f"{before[0]:.6f}"
     )
     assert outputs(page) == pytest.approx([2 * value for value in before], abs=1e-5)
+    assert "= 2.0 · (" in page.locator(".bnlib-normalize .readout").text_content()  # so a screen reader is told, too
     assert troubles == []
 
 

@@ -7,7 +7,7 @@ from itertools import product
 from traitlets import Float, Int, List
 
 from bnlib.learn.traits import Choice, Numbers, Switch, Whole
-from bnlib.learn.widget import CourseWidget
+from bnlib.learn.widget import CourseWidget, fixed
 
 SHAPE = (3, 4, 2, 2)  # N, C, H, W, as in axes.js
 EPS = 1e-5  # that of the layers, in torch and here
@@ -105,9 +105,11 @@ class SharedStatistics(CourseWidget):
             others += square
             words.append(f'<tspan x="{x + 18 * wide}" y="{y + 18 * wide + 5}">{self._value(cell):g}</tspan>')
         index = ", ".join(map(str, self._cell()))
+        mean = f"({fixed(self.mean)})" if self.mean < 0 else fixed(self.mean)
         title = (
-            f"{self.say('kind')}: {self.say(self.kind)}; x[{index}]: {self.count} / {len(cells)}; "
-            f"x̂ = ({self._value(self._cell()):g} - {self.mean:.2f}) / √({self.var:.2f} + 1e-5) = {self.output:.2f}"
+            f"{self.say('kind')}{self.say('colon')}{self.say(self.kind)}{self.say('between')}"
+            f"x[{index}]{self.say('colon')}{self.say('part', count=self.count, all=len(cells))}{self.say('between')}"
+            f"x̂ = ({self._value(self._cell()):g} − {mean}) / √({fixed(self.var)} + 1e-5) = {fixed(self.output)}"
         )
         return (
             f'<svg viewBox="0 0 362 256" role="img" aria-label="{title}" style="max-width:362px;background:#fff">'

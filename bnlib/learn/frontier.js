@@ -146,13 +146,13 @@ export default {
 
 const shown = (s) => (s.arms === "both" ? ["batch", "none"] : [s.arms]);
 
-// mean over seeds after each epoch that all runs have finished
+// mean over seeds in each epoch that all runs have finished
 function curve(data, images, arm, i) {
   const runs = data[images][arm][i], length = Math.min(...runs.map((run) => run.length));
   return [...Array(length)].map((_, k) => runs.reduce((sum, run) => sum + run[k], 0) / runs.length / 1000);
 }
 
-// after the last epoch: mean, lowest and highest of the seeds; null where not all runs have come so far
+// in the last epoch: mean, lowest and highest of the seeds; null where not all runs have come so far
 function accuracy(data, images, arm, i) {
   const ends = data.ends[images][arm][i].map((value) => value / 1e5);
   if (!ends.length) return null;

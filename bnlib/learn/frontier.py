@@ -20,14 +20,15 @@ LRS = tuple(sorted(_CONFIG["lrs"]))
 class LearningRateFrontier(CourseWidget):
     """The runs of `bnlib.lab.load("learning_rate_frontier")`: LeNet at eight learning rates, three seeds each.
 
-    One chart shows the accuracy after the last epoch against the learning rate, at the rates that have been tried so
-    far; the other one, the accuracy by epoch at the chosen rate. Nothing is trained here.
+    One chart shows the accuracy in the last epoch against the learning rate, at the rates that have been tried so far;
+    the other one, the accuracy by epoch at the chosen rate. On training images it is measured while the epoch runs, in
+    training mode; on test images after it. Nothing is trained here.
 
     Traits:
         lr: one of the recorded learning rates. arms: "both", "batch" (with batch normalization) or "none" (without).
             images: "train" or "test", those that the accuracy is measured on.
-        accuracy: computed, read-only: of each arm shown, the accuracy after the last epoch at this rate, mean over
-            seeds; None where a run diverged. curves: computed, read-only: of each arm shown, the mean accuracy after
+        accuracy: computed, read-only: of each arm shown, the accuracy in the last epoch at this rate, mean over
+            seeds; None where a run diverged. curves: computed, read-only: of each arm shown, the mean accuracy in
             each epoch that all its runs have finished.
 
     Raises:
@@ -46,7 +47,7 @@ class LearningRateFrontier(CourseWidget):
     def measured(self) -> dict:
         """Accuracies in thousandths, as data[images][arm][rate][seed][epoch], and what else the numbers say.
 
-        Those after the last epoch, told in three decimals as means, stand in "ends" in hundred thousandths; there are
+        Those of the last epoch, told in three decimals as means, stand in "ends" in hundred thousandths; there are
         none where a run has not come so far.
         """
         table = lab.load(EXPERIMENT)
@@ -84,12 +85,12 @@ class LearningRateFrontier(CourseWidget):
         self.set_trait("accuracy", {arm: self._last(arm, self.lr) for arm in shown})
 
     def _curve(self, arm: str, lr: float) -> list[float]:
-        """Mean over seeds after each epoch."""
+        """Mean over seeds in each epoch."""
         same = self.data[self.images][arm][LRS.index(lr)]
         return [sum(epoch) / len(epoch) / 1000 for epoch in zip(*same, strict=False)]
 
     def _last(self, arm: str, lr: float) -> float | None:
-        """Mean over seeds after the last epoch; None where not all runs have come so far."""
+        """Mean over seeds in the last epoch; None where not all runs have come so far."""
         ends = self.data["ends"][self.images][arm][LRS.index(lr)]
         return sum(ends) / len(ends) / 1e5 if ends else None
 

@@ -7,7 +7,7 @@ from traitlets import Dict, Float, List
 
 from bnlib import lab
 from bnlib.learn.traits import Choice, Number
-from bnlib.learn.widget import CourseWidget
+from bnlib.learn.widget import CourseWidget, fixed
 
 EXPERIMENT = "statistics_series"
 _CONFIG = lab.provenance(EXPERIMENT)["config"]
@@ -34,7 +34,8 @@ class MovingAverageLag(CourseWidget):
             the true statistic after the first epoch, as root mean square: of the mean, in standard deviations of the
             channel; of the variance, as a share of the true one.
         accuracies: computed, read-only: test accuracies at the end, "moving" with the moving averages in all layers
-            and "recalibrated"; "momentum" is the recorded one, nearest to the trait, at which they were measured.
+            and "recalibrated"; "lost" is their difference, on average after the first epoch; "momentum" is the recorded
+            one, nearest to the trait, at which they were measured.
 
     Raises:
         TraitError: a value outside of its bounds, which the message names.
@@ -83,7 +84,10 @@ class MovingAverageLag(CourseWidget):
         late = [((moving[step - 1] - exact) / unit) ** 2 for step, exact, unit in looks if step > STEPS]
         nearest = min(MOMENTA, key=lambda momentum: abs(math.log(momentum / self.momentum)))
         scores = run["moving"][MOMENTA.index(nearest)]
-        ends = {"moving": scores[-1] / 1000, "recalibrated": run["recalibrated"][-1] / 1000}
+        pairs = list(zip(run["recalibrated"], scores, strict=True))
+        ends = {"moving": pairs[-1][1] / 1000, "recalibrated": pairs[-1][0] / 1000}
+        later = [best - score for step, (best, score) in enumerate(pairs, 1) if step * self.data["score_every"] > STEPS]
+        ends["lost"] = sum(later) / len(later) / 1000
         self.set_trait("old_weight", 1 - self.momentum)
         self.set_trait("moving", moving)
         self.set_trait("lag", math.sqrt(math.fsum(late) / len(late)))
@@ -99,8 +103,7 @@ class MovingAverageLag(CourseWidget):
             points = " ".join(f"{20 + 560 * (i + 1) / len(up):.0f},{y:.0f}" for i, y in enumerate(up))
             return f'<polyline points="{points}" fill="none" stroke="{look}"/>'
 
-        values = {"new": f"{self.momentum:g}", "lag": f"{self.lag:.2f}"}
-        values |= {name: f"{self.accuracies[name]:.3f}" for name in ("moving", "recalibrated")}
+        values = {"new": f"{self.momentum:g}", "lag": fixed(self.lag), "lost": fixed(self.accuracies["lost"], 3)}
         title = escape(self.say("series", statistic=self.say(self.statistic)))
         some = slice(2 * every - 1, None, 2 * every)  # the steps shown
         lines = (

@@ -24,7 +24,7 @@ export default {
     arrange();
     ui.scene.append(
       make("style", {}, OWN_STYLE), upper, make("p", { class: "legend" }, say.spread_legend),
-      logits, make("p", { class: "legend" }, say.logits_legend),
+      logits, make("p", { class: "legend" }, put(say.logits_legend, { draws: data.draws, examples: data.examples.toLocaleString("en-US") })),
     );
     ui.report = () => outcome(ui.state());
     const change = (values) => {

@@ -27,7 +27,8 @@ class NoiseDial(CourseWidget):
             probable class is ahead of the next one.
         mean_spread, mean_theory, scale_spread, scale_theory: computed, read-only.
         logit_mean, logit_std, wins: of each class over the minibatches; wins is the share of them in which the class
-            has the largest logit. population: the logits by the statistics of all training images. Read-only.
+            has the largest logit. population: the logits by the statistics of the 12,000 images that the network
+            was trained on. Read-only.
 
     Raises:
         TraitError: another batch size or image.
@@ -52,7 +53,8 @@ class NoiseDial(CourseWidget):
         spread = spread[(spread["layer"] == LAYER) & (spread["seed"] == SEED)]
         logits = lab.load("noise_on_logits").sort_values(["m", "class"])
         logits = logits[logits["seed"] == SEED]
-        draws = lab.provenance("noise_on_logits")["config"]["draws"]
+        config = lab.provenance("noise_on_logits")["config"]
+        draws = config["draws"]
         return {
             "sizes": list(SIZES),
             "classes": message("data.class_names").split("|"),
@@ -60,6 +62,7 @@ class NoiseDial(CourseWidget):
             "mean": spread["mean_spread"].round(4).tolist(),
             "scale": spread["std_spread"].round(4).tolist(),
             "draws": draws,
+            "examples": config["examples"],
             "images": {image: _logits(logits[logits["image"] == image], draws) for image in IMAGES},
         }
 

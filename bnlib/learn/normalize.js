@@ -70,7 +70,7 @@ export default {
       const i = held ?? (focused >= 0 && focused < y.length ? focused : 0);
       const which = s.mode === "training" ? say.batch_statistics : say.moving_statistics;
       ui.numbers.textContent =
-        `${which}: μ = ${fixed(mean)}, σ² = ${fixed(variance)}.  ` +
+        `${which}${say.colon}μ = ${fixed(mean)}${say.comma}σ² = ${fixed(variance)}${say.full_stop}` +
         `y${sub(i)} = ${fixed(s.gamma, 1)} · (${fixed(s.samples[i])} − ${bracketed(mean)}) / √(${fixed(variance)} + ${s.eps}) + ` +
         `${bracketed(s.beta)} = ${fixed(y[i])}`;
     }

@@ -5,7 +5,7 @@ import math
 from traitlets import Float, List
 
 from bnlib.learn.traits import Choice, Number, Numbers
-from bnlib.learn.widget import CourseWidget
+from bnlib.learn.widget import CourseWidget, fixed
 
 SAMPLES = (-4.0, -1.0, 0.5, 2.0, 5.0)
 INPUTS, OUTPUTS = (-10.0, 10.0), (-4.0, 4.0)  # what the two lines show, as in normalize.js
@@ -67,8 +67,9 @@ class NormalizeBatch(CourseWidget):
             for at, height in ((top, 50), (low, 150)):
                 marks.append(f'<circle cx="{at}" cy="{height}" r="11" fill="#fff" stroke="#0072b2" stroke-width="2"/>')
                 marks.append(f'<text x="{at}" y="{height + 4}" text-anchor="middle" font-size="12">{i}</text>')
-        numbers = ", ".join(f"{x:.2f} → {y:.2f}" for x, y in zip(self.samples, self.outputs, strict=True))
-        title = f"{self.say('input')} → {self.say('output')}: {numbers}"
+        pairs = zip(self.samples, self.outputs, strict=True)
+        numbers = self.say("comma").join(f"{fixed(x)} → {fixed(y)}" for x, y in pairs)
+        title = f"{self.say('input')} → {self.say('output')}{self.say('colon')}{numbers}"
         return (
             f'<svg viewBox="0 0 600 200" role="img" aria-label="{title}" style="max-width:600px;background:#fff">'
             f'<line x1="20" y1="50" x2="580" y2="50" stroke="#444"/>'

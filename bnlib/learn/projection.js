@@ -193,7 +193,7 @@ export default {
 const total = (vector) => vector.reduce((sum, value) => sum + value, 0);
 const dot = (a, b) => total(a.map((value, i) => value * b[i]));
 const length = (vector) => Math.hypot(...vector);
-const flat = ([a, b, c]) => [(c - b) / Math.sqrt(2), (2 * a - b - c) / Math.sqrt(6)]; // seen along 1, first axis upwards
+const flat = ([a, b, c]) => [(c - b) / Math.sqrt(2), (2 * a - b - c) / Math.sqrt(6)]; // seen from the tip of 1, first axis upwards
 
 // the backward pass at x, step by step; detached, it takes mean and variance for constants
 function backward(x, { gradient: g, gamma, eps }, detached) {

@@ -5,7 +5,7 @@ import math
 from traitlets import Float, List
 
 from bnlib.learn.traits import Number, Numbers, Switch, Whole
-from bnlib.learn.widget import CourseWidget
+from bnlib.learn.widget import CourseWidget, fixed
 
 STEPS = 50  # as in projection.js
 
@@ -82,7 +82,7 @@ class BackwardProjection(CourseWidget):
         }
 
     def picture(self) -> str:
-        """Seen along 1: the circle of all x̂, the gradient from x̂, what is removed of it and what is left; in words."""
+        """Seen from the tip of 1: the circle of all x̂; the gradient from x̂, its removed part and the rest; in words."""
         g = self.gradient
         half = max(3.2, 1.05 * (math.sqrt(3) + math.hypot(*_plane(g))))
 
@@ -114,8 +114,8 @@ class BackwardProjection(CourseWidget):
     def _told(self) -> str:
         """What is removed of the gradient, what is left, and where mean and variance of x go."""
         parts = {"whole": self.gradient, "one": self.along_one, "x": self.along_x}
-        lengths = {name: f"{math.hypot(*part):.2f}" for name, part in parts.items()}
-        dx = ", ".join(f"{value:.2f}" for value in self.grad_input)
+        lengths = {name: fixed(math.hypot(*part)) for name, part in parts.items()}
+        dx = ", ".join(fixed(value) for value in self.grad_input)
         ends = {
             "mean": self.path_mean[-1],
             "mean0": self.path_mean[0],
@@ -127,6 +127,6 @@ class BackwardProjection(CourseWidget):
 
 
 def _plane(vector: list[float]) -> tuple[float, float]:
-    """The plane at right angles to 1, seen along 1: to the right and up, with the first sample's axis upwards."""
+    """The plane at right angles to 1, from the tip of 1: right and up, with the first sample's axis upwards."""
     a, b, c = vector
     return (c - b) / math.sqrt(2), (2 * a - b - c) / math.sqrt(6)

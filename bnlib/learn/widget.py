@@ -25,6 +25,11 @@ def module(name: str) -> str:
     return "\n".join([*((_HERE / "parts" / f"{part}.js").read_text(encoding="utf-8") for part in parts), own])
 
 
+def fixed(value: float, digits: int = 2) -> str:
+    """A number with a true minus sign; whatever rounds to zero is written without one (`fixed` in frame.js)."""
+    return f"{value:z.{digits}f}".replace("-", "−")
+
+
 class CourseWidget(anywidget.AnyWidget):
     """Base class: a subclass names its module, declares its state by `bnlib.learn.traits`, and draws its still picture.
 
@@ -72,6 +77,10 @@ class CourseWidget(anywidget.AnyWidget):
     def say(self, key: str, **values: object) -> str:
         """A sentence of the widget in its own language, with `{name}` fields filled in."""
         return self.strings[key].format(**values)
+
+    def joined(self, *sentences: str) -> str:
+        """Whole sentences one after the other, as the widget's language sets them."""
+        return ("" if self.lang == "zh" else " ").join(sentences)
 
     def stored_html(self) -> str:
         """The output that is stored in a notebook: state and picture, the same bytes for the same state."""

@@ -37,7 +37,9 @@ def _scripts(app, pagename, templatename, context, doctree) -> None:
     if not names:
         return
     for name in names:
-        context["body"] = context["body"].replace(f' data-widget="{name}"', f' id="widget-{name}" data-widget="{name}"', 1)
+        context["body"] = context["body"].replace(
+            f' data-widget="{name}"', f' id="widget-{name}" data-widget="{name}"', 1
+        )
     for path in [*(_module(app, name) for name in names), _starter(app)]:
         if not path.is_file():
             raise ExtensionError(f"{pagename} holds the widgets {', '.join(names)}, but there is no {path}")
