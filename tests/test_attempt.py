@@ -1,0 +1,95 @@
+"""A learner's answer is called without harm: whatever it raises, prints, never ends, or does about being interrupted."""
+
+import signal
+import sys
+import threading
+import time
+
+import pytest
+
+from bnlib.learn.attempt import attempt
+
+
+def forever():
+    while True:
+        pass
+
+
+def stubborn():
+    while True:
+        try:
+            time.sleep(0.001)
+        except BaseException:
+            if time.monotonic() > stubborn.until:
+                raise
+
+
+def in_a_thread(call):
+    found = []
+    thread = threading.Thread(target=lambda: found.append(call()))
+    thread.start()
+    thread.join(30)
+    return found[0]
+
+
+def deep(n=0):
+    return deep(n + 1)
+
+
+@pytest.fixture(params=["main thread", "another thread"])
+def run(request):
+    return (lambda call: call()) if request.param == "main thread" else in_a_thread
+
+
+def test_a_value_comes_back(run):
+    found = run(lambda: attempt(lambda: [1, 2]))
+    assert found.returned and found.value == [1, 2]
+
+
+@pytest.mark.parametrize("error", [ValueError("x"), SystemExit(1), AssertionError(), StopIteration()], ids=repr)
+def test_what_it_raises_is_a_value(run, error):
+    def fails():
+        raise error
+
+    found = run(lambda: attempt(fails))
+    assert found.error is error and not found.returned and not found.late
+
+
+def test_too_deep_a_recursion_is_an_error(run):
+    assert isinstance(run(lambda: attempt(deep)).error, RecursionError)
+
+
+@pytest.mark.parametrize("answer", [forever, stubborn], ids=lambda f: f.__name__)
+def test_what_never_ends_is_ended(run, answer):
+    begin = time.monotonic()
+    stubborn.until = begin + 1
+    found = run(lambda: attempt(answer, seconds=0.3))
+    assert found.late and not found.returned and time.monotonic() - begin < 5
+
+
+def test_sleep_is_ended_in_the_main_thread():
+    begin = time.monotonic()
+    assert attempt(lambda: time.sleep(60), seconds=0.3).late and time.monotonic() - begin < 5
+
+
+def test_the_limit_is_over_with_the_call(run):
+    before = signal.getsignal(signal.SIGALRM)
+    for _ in range(20):
+        run(lambda: attempt(lambda: time.sleep(0.019), seconds=0.02))  # just about then
+    time.sleep(0.2)
+    assert signal.getitimer(signal.ITIMER_REAL)[1] == 0.0  # nothing comes again and again
+    assert signal.getsignal(signal.SIGALRM) is before
+    assert [t for t in threading.enumerate() if t.name.startswith("Thread")] == []
+
+
+def test_ctrl_c_is_the_readers_own():
+    def interrupted():
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        attempt(interrupted)
+
+
+def test_what_it_prints_is_dropped(capsys):
+    attempt(lambda: print("a") or print("b", file=sys.stderr))
+    assert capsys.readouterr() == ("", "")
