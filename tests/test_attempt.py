@@ -1,4 +1,4 @@
-"""A learner's answer is called without harm: whatever it raises, prints, never ends, or does about being interrupted."""
+"""A learner's answer is called without harm: whatever it raises, prints, or never ends."""
 
 import signal
 import sys
