@@ -1,6 +1,7 @@
-"""Widgets that teach: live in a notebook's kernel, and in the built page without one."""
+"""Widgets that teach, live in a notebook's kernel and in the built page without one; and exercises that answer back."""
 
 from bnlib.learn.axes import SharedStatistics
+from bnlib.learn.checker import check
 from bnlib.learn.frontier import LearningRateFrontier
 from bnlib.learn.lag import MovingAverageLag
 from bnlib.learn.modes import WhichMode
@@ -10,6 +11,7 @@ from bnlib.learn.playground import Playground
 from bnlib.learn.projection import BackwardProjection
 
 __all__ = [
+    "check",
     "BackwardProjection",
     "LearningRateFrontier",
     "MovingAverageLag",

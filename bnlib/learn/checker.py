@@ -1,0 +1,53 @@
+"""The check of an answer in a notebook."""
+
+import time
+from inspect import isclass
+
+from torch import Generator
+from torch.nn import Module
+
+from bnlib import language
+from bnlib.learn.attempt import SECONDS
+from bnlib.learn.diagnosis import Finding, diagnose
+from bnlib.learn.exercise import CodeExercise, Inputs
+from bnlib.learn.exercises import load, names
+from bnlib.learn.outcome import Failure, Outcome, look
+from bnlib.learn.report import Report, report
+
+SECONDS_IN_ALL = 20.0
+
+
+def check(name: str, answer: object, seed: int | None = None) -> Report:
+    """Check an answer to an exercise, and say what is wrong with it; the report shows itself at the end of a cell.
+
+    The answer is called on small inputs and on random ones, each time with a time limit. Whatever it does, nothing is
+    raised; what it prints is dropped, and torch's modes and random numbers are afterwards as they were.
+
+    Args:
+        name: of the exercise.
+        answer: the function or the class itself, not what it returns.
+        seed: of the random inputs; without it they are others each time.
+
+    Raises:
+        ValueError: for a name that no exercise has.
+        KeyboardInterrupt: the reader's own Ctrl-C.
+    """
+    if name not in names():
+        raise ValueError(language.message("exercise.unknown", name=repr(name), names=", ".join(names())))
+    exercise = load(name)
+    if not callable(answer) or (isclass(exercise.right) and isinstance(answer, Module)):
+        return report(exercise, Finding("not_callable", values={"got": type(answer).__name__}))
+    seed = Generator().seed() % 2**31 if seed is None else seed
+    return report(exercise, diagnose(exercise, _looker(exercise, answer), seed))
+
+
+def _looker(exercise: CodeExercise, answer: object):
+    end = time.monotonic() + SECONDS_IN_ALL
+
+    def look_at(inputs: Inputs) -> Outcome:
+        left = end - time.monotonic()
+        if left <= 0:
+            return Outcome({}, Failure("late", {"seconds": f"{SECONDS_IN_ALL:g}"}))
+        return look(exercise, answer, inputs, min(SECONDS, left))
+
+    return look_at

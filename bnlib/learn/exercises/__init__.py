@@ -1,0 +1,38 @@
+"""The exercises, one file each: the file is the registry.
+
+A new exercise NAME takes two steps.
+
+1. bnlib/learn/exercises/NAME.py with one `EXERCISE = CodeExercise(name="NAME", ...)`: see `bnlib.learn.exercise`, and
+   normalize.py beside this file as the model. `ask` returns all that tells answers apart, under names that a learner
+   reads as code, in the order in which they should be shown; the first inputs are by hand and fit in a printed line,
+   with an eps and a momentum so large that each mistake shows; at least five mistakes. A file whose name begins with
+   an underscore is no exercise: it holds what does not fit into one.
+2. A table [exercise_NAME] in bnlib/language/en.toml and zh.toml: title, task, hint_1, hint_2, hint_3, solution_text, a
+   sentence mistake_X for each mistake and a sentence property_X for each property. Backticks mark code.
+
+tests/test_exercises.py then checks it: each mistake is diagnosed as itself and no two look alike, the right answer
+passes, and each word exists. Add to its table RIGHT other styles of right answers, and to UNKNOWN a wrong answer that
+is not among the mistakes.
+"""
+
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+
+from bnlib.learn.exercise import CodeExercise
+
+
+@cache
+def names() -> tuple[str, ...]:
+    """The exercises there are, by name."""
+    files = Path(__file__).parent.glob("*.py")
+    return tuple(sorted(file.stem for file in files if not file.stem.startswith("_")))
+
+
+def load(name: str) -> CodeExercise:
+    """The exercise of that name.
+
+    Raises:
+        ModuleNotFoundError: if there is none.
+    """
+    return import_module(f"bnlib.learn.exercises.{name}").EXERCISE
