@@ -1,0 +1,5 @@
+"""Answers to the exercises that are not in the library: for each exercise a file of its name.
+
+RIGHT: right answers in other styles, at least three. UNKNOWN: a wrong answer that is none of the exercise's mistakes ->
+the property it breaks, or another kind of finding.
+"""
