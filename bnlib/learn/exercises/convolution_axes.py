@@ -48,7 +48,13 @@ def eps_outside(X, eps):
     return (X - mean) / (torch.sqrt(var) + eps)
 
 
+def without_keepdim(X, eps):
+    var, mean = torch.var_mean(X, dim=(0, 2, 3), correction=0)
+    return (X - mean) / torch.sqrt(var + eps)
+
+
 MISTAKES = {
+    "without_keepdim": without_keepdim,
     "per_pixel": lambda X, eps: along(X, eps, dim=0),
     "over_everything": lambda X, eps: along(X, eps, dim=(0, 1, 2, 3)),
     "per_sample": lambda X, eps: along(X, eps, dim=(1, 2, 3)),

@@ -26,7 +26,12 @@ def along(X, eps, dim=0, correction=0):
     return (X - mean) / torch.sqrt(var + eps)
 
 
+def rows_against_columns(X, eps):
+    return (X - X.mean(1)) / torch.sqrt(X.var(1, correction=0) + eps)
+
+
 MISTAKES = {
+    "rows_against_columns": rows_against_columns,
     "per_sample": lambda X, eps: along(X, eps, dim=1),
     "over_everything": lambda X, eps: along(X, eps, dim=(0, 1)),
     "unbiased": lambda X, eps: along(X, eps, correction=1),
