@@ -6,9 +6,11 @@ import time
 import warnings
 from html.parser import HTMLParser
 
+import nbformat
 import numpy as np
 import pytest
 import torch
+from nbclient import NotebookClient
 from torch.nn import functional as F
 
 import bnlib
@@ -48,6 +50,10 @@ def loops_forever(X, eps):
 
 def sleeps(X, eps):
     time.sleep(60)
+
+
+def in_numpy(X, eps):
+    return np.linalg.inv(np.zeros((2, 2)))
 
 
 def exits(X, eps):
@@ -152,6 +158,7 @@ def test_whatever_an_answer_does_is_a_report(answer, kind, sentence):
         (raises, "return mean @ X.view(3, 7)"),
         (divides_by_zero, "return X / (1 // 0)"),
         (in_torch, "return F.batch_norm(X, None, None, training=False)"),
+        (in_numpy, "return np.linalg.inv(np.zeros((2, 2)))"),
         (exits, "sys.exit(3)"),
         (lambda X: X, ""),
     ],
@@ -168,6 +175,68 @@ def test_a_cells_line_is_found_where_there_is_no_file():
     cell = {}
     exec(compile("def f(X, eps):\n    return X.nothing", "<cell 3>", "exec"), cell)
     assert check("normalize", cell["f"]).line == "2"
+
+
+def run_in_a_notebook(cells):
+    """The outputs of a kernel's cells, each as its text."""
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(cell) for cell in cells])
+    NotebookClient(notebook, timeout=60).execute()
+    return [
+        "".join(str(output.get("data", output).get("text/plain", output)) for output in cell.outputs)
+        for cell in notebook.cells
+    ]
+
+
+def test_a_notebook_goes_on_whatever_the_answer_does():
+    setup, raising, endless, leaving, good = run_in_a_notebook(
+        [
+            "from bnlib.learn import check",
+            "def f(X, eps):\n    return X.nothing\n\ncheck('normalize', f)",
+            "def f(X, eps):\n    while True:\n        print('x')\n\ncheck('normalize', f)",
+            "check('normalize', lambda X, eps: exit())",
+            "from bnlib.learn.exercises import load\ncheck('normalize', load('normalize').right)",
+        ]
+    )
+    assert "Your line: 2: return X.nothing" in raising and "loop that never stops" in endless
+    assert leaving.startswith("Not yet: ") and good.startswith("Right: Normalize a batch") and not setup
+
+
+class Odd(torch.nn.Module):
+    """A layer that keeps what it should, of another type."""
+
+    def __init__(self, num_features, eps, momentum):
+        super().__init__()
+        for name in ("weight", "bias", "running_mean", "running_var"):
+            self.register_buffer(name, torch.ones(num_features, dtype=torch.int64))
+
+    def forward(self, X):
+        return X * self.weight
+
+
+ODD = [
+    lambda *inputs: None,
+    lambda *inputs: inputs,
+    lambda *inputs: inputs[0],
+    lambda *inputs: torch.ones(2, 1, dtype=torch.int64),
+    lambda *inputs: torch.tensor(torch.inf),
+    lambda *inputs: (torch.ones(()), "dgamma", {}),
+    lambda *inputs: [torch.zeros(0)] * 3,
+    lambda *inputs: torch.nn.Identity(),
+    lambda: torch.ones(1),
+    Odd,
+    torch.nn.BatchNorm2d,
+    object,
+    print,
+    len,
+    type,
+]
+
+
+@pytest.mark.parametrize("name", names())
+@pytest.mark.parametrize("answer", ODD)
+def test_no_odd_answer_passes_or_breaks_the_check(name, answer):
+    report = check(name, answer, seed=0)
+    assert not report.passed and report.sentences and report.input
 
 
 @pytest.mark.parametrize("answer", [loops_forever, sleeps], ids=lambda f: f.__name__)

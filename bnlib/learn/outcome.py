@@ -16,10 +16,11 @@ from bnlib.learn.attempt import SECONDS, attempt
 from bnlib.learn.exercise import CodeExercise, Inputs, Seen, Unfit
 
 CLOSE = 1e-4  # how far two numbers may lie apart, in parts of the larger and at least of 1, to count as the same
-_NOT_THE_ANSWER = (  # files in which a line is not the learner's: the checker, torch, what came with Python
+_NOT_THE_ANSWER = (  # where a line is not the learner's: the checker, torch, Python's own, what is installed
     str(Path(__file__).parent),
     str(Path(torch.__file__).parent),
     sysconfig.get_path("stdlib"),
+    sysconfig.get_path("purelib"),
     "<frozen",
 )
 
