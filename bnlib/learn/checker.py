@@ -12,6 +12,7 @@ from bnlib.learn.diagnosis import Finding, diagnose
 from bnlib.learn.exercise import CodeExercise, Inputs
 from bnlib.learn.exercises import load, names
 from bnlib.learn.outcome import Failure, Outcome, look
+from bnlib.learn.question import Question
 from bnlib.learn.report import Report, report
 
 SECONDS_IN_ALL = 20.0
@@ -20,12 +21,13 @@ SECONDS_IN_ALL = 20.0
 def check(name: str, answer: object, seed: int | None = None) -> Report:
     """Check an answer to an exercise, and say what is wrong with it; the report shows itself at the end of a cell.
 
-    The answer is called on small inputs and on random ones, each time with a time limit. Whatever it does, nothing is
-    raised; what it prints is dropped, and torch's modes and random numbers are afterwards as they were.
+    An answer in code is called on small inputs and on random ones, each time with a time limit. Whatever it does,
+    nothing is raised; what it prints is dropped, and torch's modes and random numbers are afterwards as they were.
 
     Args:
         name: of the exercise.
-        answer: the function or the class itself, not what it returns.
+        answer: the function or the class itself, not what it returns; to a question, the name of an option or several
+            of them, a number, or the names of the items in order.
         seed: of the random inputs; without it they are others each time.
 
     Raises:
@@ -35,6 +37,8 @@ def check(name: str, answer: object, seed: int | None = None) -> Report:
     if name not in names():
         raise ValueError(language.message("exercise.unknown", name=repr(name), names=", ".join(names())))
     exercise = load(name)
+    if isinstance(exercise, Question):
+        return report(exercise, exercise.judge(answer))
     if not callable(answer) or (isclass(exercise.right) and isinstance(answer, Module)):
         return report(exercise, Finding("not_callable", values={"got": type(answer).__name__}))
     seed = Generator().seed() % 2**31 if seed is None else seed

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Generator, Tensor
@@ -46,6 +47,8 @@ class CodeExercise:
     right: Callable
     mistakes: Mapping[str, Callable]
     properties: tuple[Property, ...]
+
+    kind: ClassVar[str] = "code"
 
 
 class Unfit(Exception):  # noqa: N818 - a finding about an answer, for the checker alone

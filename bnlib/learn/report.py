@@ -6,6 +6,7 @@ from html import escape
 from bnlib import language
 from bnlib.learn.diagnosis import Finding
 from bnlib.learn.exercise import CodeExercise
+from bnlib.learn.question import Question
 
 _GREEN, _ORANGE = "#2e8b57", "#c77700"  # of the bar at the side alone: text keeps the host's colours, light or dark
 
@@ -16,8 +17,11 @@ class Report:
 
     exercise: its name. passed: whether the answer is right.
     kind: what was found: "passed"; "mistake", one known by name; "property", a law that is broken; or else "raises",
-        "late", "type", "nothing", "missing", "shape", "dtype", "nan", "changed", "not_callable", "differs".
-    diagnosis: the name of the mistake or law, else empty. also: further mistakes.
+        "late", "type", "nothing", "missing", "shape", "dtype", "nan", "changed", "not_callable", "differs". Of a question:
+        "choice_type", "number_type", "order_type" for an answer of another type; "no_option", "unknown_option",
+        "only_one", "incomplete"; "not_finite", "out_of_range", "too_low", "too_high"; "unknown_item", "missing_item",
+        "item_twice", "wrong_order".
+    diagnosis: the name of the mistake, wrong option or law, else empty. also: further mistakes, or all right options.
     sentences: what is said about it. line: of the answer, where it raised.
     input, got, expected: the smallest input that shows it, what came, what should have come; empty where there is none.
     lang: "en" or "zh". heading, labels: as they are shown.
@@ -61,7 +65,7 @@ def _code(sentence: str) -> str:
     return "".join(f"<code>{part}</code>" if i % 2 and i < len(parts) - 1 else part for i, part in enumerate(parts))
 
 
-def report(exercise: CodeExercise, finding: Finding) -> Report:
+def report(exercise: CodeExercise | Question, finding: Finding) -> Report:
     """Put a finding into words of the current language."""
     passed = finding.kind == "passed"
     title = language.message(f"exercise_{exercise.name}.title")
@@ -75,7 +79,7 @@ def report(exercise: CodeExercise, finding: Finding) -> Report:
         kind=finding.kind,
         diagnosis=finding.name,
         also=finding.also,
-        sentences=_sentences(exercise, finding),
+        sentences=_said(exercise, finding),
         line=finding.line,
         input=finding.input,
         got=finding.got,
@@ -84,6 +88,10 @@ def report(exercise: CodeExercise, finding: Finding) -> Report:
         heading=heading,
         labels=labels,
     )
+
+
+def _said(exercise: CodeExercise | Question, finding: Finding) -> tuple[str, ...]:
+    return exercise.sentences(finding) if isinstance(exercise, Question) else _sentences(exercise, finding)
 
 
 def _sentences(exercise: CodeExercise, finding: Finding) -> tuple[str, ...]:

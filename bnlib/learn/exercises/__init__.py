@@ -1,6 +1,6 @@
-"""The exercises, one file each: the file is the registry.
+"""The exercises, one file each: the file is the registry. Those in code stand here, the others in questions/.
 
-A new exercise NAME takes two steps.
+A new exercise NAME in code takes two steps.
 
 1. bnlib/learn/exercises/NAME.py with one `EXERCISE = CodeExercise(name="NAME", ...)`: see `bnlib.learn.exercise`, and
    normalize.py beside this file as the model. `ask` returns all that tells answers apart, under names that a learner
@@ -13,6 +13,9 @@ A new exercise NAME takes two steps.
 tests/test_exercises.py then checks it: each mistake is diagnosed as itself and no two look alike, the right answer
 passes, and each word exists. Add to its table RIGHT other styles of right answers, and to UNKNOWN a wrong answer that
 is not among the mistakes.
+
+A new question takes the same two, with `EXERCISE = Choice(...)`, `Number(...)` or `Order(...)` of `bnlib.learn.question`
+in questions/NAME.py; that module says which words it needs. tests/test_questions.py checks it: it needs no line there.
 """
 
 from functools import cache
@@ -20,19 +23,40 @@ from importlib import import_module
 from pathlib import Path
 
 from bnlib.learn.exercise import CodeExercise
+from bnlib.learn.question import Question
+
+KINDS = ("code", "choice", "number", "order")
 
 
 @cache
-def names() -> tuple[str, ...]:
-    """The exercises there are, by name."""
-    files = Path(__file__).parent.glob("*.py")
-    return tuple(sorted(file.stem for file in files if not file.stem.startswith("_")))
+def names(*kinds: str) -> tuple[str, ...]:
+    """The exercises there are, by name.
+
+    Args:
+        kinds: of KINDS, those that are wanted; all without any.
+
+    Raises:
+        ValueError: for another kind.
+    """
+    if set(kinds) - set(KINDS):
+        raise ValueError(f"names got {', '.join(map(repr, kinds))}; expected kinds of {', '.join(map(repr, KINDS))}.")
+    found = sorted(_places())
+    return tuple(name for name in found if not kinds or load(name).kind in kinds)
 
 
-def load(name: str) -> CodeExercise:
+def load(name: str) -> CodeExercise | Question:
     """The exercise of that name.
 
     Raises:
-        ModuleNotFoundError: if there is none.
+        KeyError: if there is none.
     """
-    return import_module(f"bnlib.learn.exercises.{name}").EXERCISE
+    return import_module(_places()[name]).EXERCISE
+
+
+@cache
+def _places() -> dict[str, str]:
+    """The module of each exercise: here those in code, in the folder questions the others."""
+    here = Path(__file__).parent
+    files = [file for folder in (here, here / "questions") for file in folder.glob("*.py")]
+    inside = {file: file.relative_to(here).with_suffix("").parts for file in files if not file.stem.startswith("_")}
+    return {file.stem: ".".join((__name__, *parts)) for file, parts in inside.items()}

@@ -1,0 +1,1 @@
+"""The exercises that ask a question, one file each."""
