@@ -44,6 +44,8 @@ SMALL = {  # what makes a full configuration take seconds
     "weight_decay": {"seeds": (0,), "epochs": 1, "examples": 512},
     "batch_uncertainty": {"seeds": (0,), "sizes": (32,), "draws": 2, "epochs": 1, "examples": 512},
     "small_batches": {"seeds": (0,), "sizes": (32,), "devices": 2, "epochs": 1, "examples": 256},
+    "normalized_layers": {"seeds": (0,), "epochs": 1, "examples": 512},
+    "gamma_and_beta": {"seeds": (0,), "epochs": 1, "examples": 512},
 }
 KNOWN = [name for name in SMALL if name in lab.EXPERIMENTS]
 MISSING_ALLOWED = {"diverged_step", "test_accuracy", "step_angle", "train_accuracy", "output_change", "cosine"}
@@ -169,6 +171,13 @@ EFFECTS = {
         mean(t, "test_accuracy", arm="group", m=2) - mean(t, "recalibrated", arm="batch", m=2),
         mean(t, "recalibrated", arm="synchronized", m=2) - mean(t, "recalibrated", arm="batch", m=2),
     ),
+    # the layer on top does more than the one at the bottom, and all four do most
+    "normalized_layers": lambda t: min(
+        mean(at_end(t), "train_accuracy", places="fourth") - mean(at_end(t), "train_accuracy", places="first"),
+        mean(at_end(t), "train_accuracy", places="all") - mean(at_end(t), "train_accuracy", places="fourth"),
+    ),
+    # without gamma and beta LeNet learns all the same
+    "gamma_and_beta": lambda t: mean(t, "train_accuracy", activation="sigmoid", learned="neither") - 0.5,
 }
 # parts of recorded results that take seconds, and the column and relative error that a repetition may have: on another
 # processor roundings differ, and training amplifies them

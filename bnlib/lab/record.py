@@ -52,6 +52,8 @@ EXPERIMENTS = {
         "batch_uncertainty",
         "weight_decay",
         "small_batches",
+        "normalized_layers",
+        "gamma_and_beta",
     )
 }
 

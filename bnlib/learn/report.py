@@ -17,10 +17,10 @@ class Report:
 
     exercise: its name. passed: whether the answer is right.
     kind: what was found: "passed"; "mistake", one known by name; "property", a law that is broken; or else "raises",
-        "late", "type", "nothing", "missing", "shape", "dtype", "nan", "changed", "not_callable", "differs". Of a question:
-        "choice_type", "number_type", "order_type" for an answer of another type; "no_option", "unknown_option",
-        "only_one", "incomplete"; "not_finite", "out_of_range", "too_low", "too_high"; "unknown_item", "missing_item",
-        "item_twice", "wrong_order".
+        "late", "type", "nothing", "missing", "shape", "dtype", "nan", "changed", "not_callable", "differs".
+        Of a question: "choice_type", "number_type", "order_type" for an answer of another type; "no_option",
+        "unknown_option", "only_one", "incomplete"; "not_finite", "out_of_range", "too_low", "too_high"; "unknown_item",
+        "missing_item", "item_twice", "wrong_order".
     diagnosis: the name of the mistake, wrong option or law, else empty. also: further mistakes, or all right options.
     sentences: what is said about it. line: of the answer, where it raised.
     input, got, expected: the smallest input that shows it, what came, what should have come; empty where there is none.

@@ -14,8 +14,8 @@ tests/test_exercises.py then checks it: each mistake is diagnosed as itself and 
 passes, and each word exists. Add to its table RIGHT other styles of right answers, and to UNKNOWN a wrong answer that
 is not among the mistakes.
 
-A new question takes the same two, with `EXERCISE = Choice(...)`, `Number(...)` or `Order(...)` of `bnlib.learn.question`
-in questions/NAME.py; that module says which words it needs. tests/test_questions.py checks it: it needs no line there.
+A new question takes the same two, with an EXERCISE = Choice(...), Number(...) or Order(...) in questions/NAME.py: see
+`bnlib.learn.question`, which says what words it needs. tests/test_question.py then checks it.
 """
 
 from functools import cache
