@@ -173,8 +173,8 @@ EFFECTS = {
     ),
     # the layer on top does more than the one at the bottom, and all four do most
     "normalized_layers": lambda t: min(
-        mean(at_end(t), "train_accuracy", places="fourth") - mean(at_end(t), "train_accuracy", places="first"),
-        mean(at_end(t), "train_accuracy", places="all") - mean(at_end(t), "train_accuracy", places="fourth"),
+        mean(t, "train_accuracy", places="fourth") - mean(t, "train_accuracy", places="first"),
+        mean(t, "train_accuracy", places="all") - mean(t, "train_accuracy", places="fourth"),
     ),
     # without gamma and beta LeNet learns all the same
     "gamma_and_beta": lambda t: mean(t, "train_accuracy", activation="sigmoid", learned="neither") - 0.5,
