@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from math import inf, isfinite
 from numbers import Real
 from typing import TYPE_CHECKING, ClassVar
@@ -38,8 +39,9 @@ class Question:
 
     def say(self, key: str) -> str:
         """A sentence of the question in the current language, its numbers filled in."""
-        return language.message(f"exercise_{self.name}.{key}", **self.told())
+        return language.message(f"exercise_{self.name}.{key}", **self.told)
 
+    @cached_property
     def told(self) -> Facts:
         """The fields of the sentences."""
         return self.facts()
@@ -126,6 +128,7 @@ class Number(Question):
 
     _read = staticmethod(lambda answer: _number(answer))
 
+    @cached_property
     def told(self) -> Facts:
         return {"value": float(self.value()), **self.facts()}
 

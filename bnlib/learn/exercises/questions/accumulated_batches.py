@@ -1,0 +1,9 @@
+"""Question: what does gradient accumulation do to the statistics? (chapter 06, failure clinic)"""
+
+from bnlib.learn.question import Choice
+
+EXERCISE = Choice(
+    name="accumulated_batches",
+    options=("eight", "thirty_two", "all_so_far"),
+    right=frozenset({"eight"}),
+)

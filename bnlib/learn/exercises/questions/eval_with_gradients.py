@@ -1,0 +1,9 @@
+"""Question: which statistics are used in prediction mode with gradients on? (chapter 03, the mode)"""
+
+from bnlib.learn.question import Choice
+
+EXERCISE = Choice(
+    name="eval_with_gradients",
+    options=("both_moving", "both_batch", "lecture_batch", "torch_batch"),
+    right=frozenset({"lecture_batch"}),
+)

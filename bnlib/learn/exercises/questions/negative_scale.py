@@ -1,0 +1,9 @@
+"""Question: for which factors is layer normalization blind? (a slip in a well-known text)"""
+
+from bnlib.learn.question import Choice
+
+EXERCISE = Choice(
+    name="negative_scale",
+    options=("shift", "positive", "any_factor", "negative"),
+    right=frozenset({"any_factor"}),
+)

@@ -1,0 +1,9 @@
+"""Question: what does a layer in training mode do under no_grad? (chapter 03, the mode)"""
+
+from bnlib.learn.question import Choice
+
+EXERCISE = Choice(
+    name="no_grad_is_not_eval",
+    options=("moving", "batch_no_update", "batch_and_update", "refuses"),
+    right=frozenset({"batch_and_update"}),
+)
