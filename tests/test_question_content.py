@@ -132,3 +132,10 @@ def test_the_hints_read_the_chart_rightly():
     """As hint_2 of moving_average_cost says: a little above 0.86, a little below 0.80."""
     medians = lab.load("moving_statistics").groupby("epoch")[["moving", "recalibrated"]].median()
     assert 0.79 < medians["moving"][6] < 0.80 and 0.86 < medians["recalibrated"][6] < 0.87
+
+
+def test_the_higher_a_single_layer_stands_the_more_it_helps():
+    found = facts("needed_where")
+    alone = [found[place] for place in ("none", "first", "second", "third", "fourth", "upper_train", "all")]
+    assert alone == sorted(alone) and found["fourth"] > found["third"] + 0.02 and found["none"] < 0.11
+    assert found["upper_recalibrated"] > found["upper_moving"] + 0.2

@@ -1,6 +1,6 @@
 """Exercises that ask a question: choose, predict a number, put into order. What is right is computed, or recorded."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import inf, isfinite
@@ -163,10 +163,12 @@ class Order(Question):
     Args:
         items: their names, in the right order.
         pairs: two names (X, Y) with a sentence of their own for whoever puts Y before X; the first such pair is told.
+        others: further orders that are right as well.
     """
 
     items: tuple[str, ...]
     pairs: tuple[tuple[str, str], ...] = ()
+    others: tuple[tuple[str, ...], ...] = ()
 
     kind: ClassVar[str] = "order"
 
@@ -180,13 +182,13 @@ class Order(Question):
         for kind, found in (("unknown_item", unknown), ("missing_item", missing), ("item_twice", twice)):
             if found:
                 return Finding(kind, values={"name": found[0], "names": ", ".join(sorted(self.items))}, got=got)
+        if tuple(given) in (self.items, *self.others):
+            return Finding("passed", got=got)
         for first, then in self.pairs:
             if given.index(then) < given.index(first):
                 return Finding("mistake", f"{first}_{then}", got=got)
-        for number, (name, right) in enumerate(zip(given, self.items, strict=True), 1):
-            if name != right:
-                return Finding("wrong_order", values={"number": str(number), "name": name}, got=got)
-        return Finding("passed", got=got)
+        number = next(i for i, name in enumerate(given) if name != self.items[i])
+        return Finding("wrong_order", values={"number": str(number + 1), "name": given[number]}, got=got)
 
     def _sentences(self, finding: Finding) -> tuple[str, ...]:
         own = {"mistake": f"before_{finding.name}", "passed": "solution_text"}
@@ -220,7 +222,8 @@ def answer_data(question: Question) -> dict:
 
     Every question gives kind, name, title, task, hints (a list), solution. A choice adds options (name, text, right,
     why); a number adds value, within (how far off an answer may be), low, high, step, log, unit, mistakes (name, value,
-    within, sentence); an order adds items (name, text; in the right order) and pairs (first, then, sentence).
+    within, sentence); an order adds items (name, text; in the right order), others (further right orders, of names) and
+    pairs (first, then, sentence).
     """
     say = question.say
     shared = {"kind": question.kind, "name": question.name, "title": say("title"), "task": say("task")}
@@ -231,21 +234,17 @@ def answer_data(question: Question) -> dict:
 def _own_data(question: Question) -> dict:
     say = question.say
     if isinstance(question, Choice):
-        right = question.right
-        texts = {name: {"text": say(f"option_{name}"), "why": say(f"why_{name}")} for name in question.options}
-        return {"options": [{"name": name, "right": name in right, **text} for name, text in texts.items()]}
+        told = {name: {"text": say(f"option_{name}"), "why": say(f"why_{name}")} for name in question.options}
+        return {"options": [{"name": name, "right": name in question.right, **told[name]} for name in told]}
     if isinstance(question, Order):
         pairs = [{"first": a, "then": b, "sentence": say(f"before_{a}_{b}")} for a, b in question.pairs]
-        return {"items": _told(question.items, lambda name: {"text": say(f"item_{name}")}), "pairs": pairs}
+        items = [{"name": name, "text": say(f"item_{name}")} for name in question.items]
+        return {"items": items, "others": [list(order) for order in question.others], "pairs": pairs}
 
     def number(value: float) -> dict:
         return {"value": float(value), "within": question.within(value)}
 
     mistakes = question.mistakes
     slider = {key: getattr(question, key) for key in ("low", "high", "step", "log")}
-    told = _told(mistakes, lambda name: {**number(mistakes[name]()), "sentence": say(f"mistake_{name}")})
+    told = [{"name": name, **number(mistakes[name]()), "sentence": say(f"mistake_{name}")} for name in mistakes]
     return {**number(question.value()), **slider, "unit": say("unit"), "mistakes": told}
-
-
-def _told(names: Iterable[str], about: Callable[[str], dict]) -> list[dict]:
-    return [{"name": name, **about(name)} for name in names]

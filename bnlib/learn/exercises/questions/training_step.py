@@ -5,5 +5,16 @@ from bnlib.learn.question import Order
 EXERCISE = Order(
     name="training_step",
     items=("train", "forward", "backward", "step", "eval", "score"),
-    pairs=(("train", "forward"), ("forward", "backward"), ("backward", "step"), ("step", "eval"), ("eval", "score")),
+    pairs=(
+        ("train", "forward"),
+        ("forward", "backward"),
+        ("forward", "eval"),
+        ("backward", "step"),
+        ("step", "score"),
+        ("eval", "score"),
+    ),
+    others=(  # the mode matters in a forward pass alone
+        ("train", "forward", "backward", "eval", "step", "score"),
+        ("train", "forward", "eval", "backward", "step", "score"),
+    ),
 )
