@@ -13,14 +13,22 @@ import torch
 
 from bnlib import language
 from bnlib.learn import check
-from bnlib.learn.exercises import load, names
+from bnlib.learn.exercises import load
+from bnlib.learn.exercises import names as of_kinds
 from bnlib.learn.outcome import alike, look
 
 SEED = 12
-MISTAKES = [(name, mistake) for name in names("code") for mistake in load(name).mistakes]
-ANSWERS = {name: import_module(f"answers.{name}") for name in names("code")}
-RIGHT = [(name, answer) for name in names("code") for answer in ANSWERS[name].RIGHT]
-UNKNOWN = [(name, answer, finding) for name in names("code") for answer, finding in ANSWERS[name].UNKNOWN.items()]
+
+
+def names():
+    """Of the exercises in code; the questions are in test_question.py."""
+    return of_kinds("code")
+
+
+MISTAKES = [(name, mistake) for name in names() for mistake in load(name).mistakes]
+ANSWERS = {name: import_module(f"answers.{name}") for name in names()}
+RIGHT = [(name, answer) for name in names() for answer in ANSWERS[name].RIGHT]
+UNKNOWN = [(name, answer, finding) for name in names() for answer, finding in ANSWERS[name].UNKNOWN.items()]
 
 
 @pytest.fixture(autouse=True)
@@ -42,7 +50,7 @@ def test_each_mistake_is_diagnosed_as_itself(name, mistake):
     assert report.input and (report.line or report.got != report.expected)
 
 
-@pytest.mark.parametrize("name", names("code"))
+@pytest.mark.parametrize("name", names())
 def test_no_two_mistakes_look_alike(name):
     exercise = load(name)
     done = {
@@ -54,13 +62,13 @@ def test_no_two_mistakes_look_alike(name):
     assert not [mistake for mistake, outcomes in done.items() if all(outcome.failure for outcome in outcomes)]
 
 
-@pytest.mark.parametrize("name", names("code"))
+@pytest.mark.parametrize("name", names())
 def test_the_smallest_input_comes_first_and_can_be_printed(name):
     sizes = [sum(torch.as_tensor(value).numel() for value in inputs.values()) for inputs in inputs_of(load(name))]
     assert sizes[0] == min(sizes) and sizes[0] <= 12
 
 
-@pytest.mark.parametrize("name", names("code"))
+@pytest.mark.parametrize("name", names())
 def test_the_right_answer_passes_in_a_moment(name):
     check(name, load(name).right, seed=SEED)  # what torch sets up on first use is not counted
     begin = time.perf_counter()
@@ -75,7 +83,7 @@ def test_right_answers_in_other_styles_pass(name, answer, seed):
     assert check(name, answer, seed=seed).passed, check(name, answer, seed=seed)
 
 
-@pytest.mark.parametrize("name", names("code"))
+@pytest.mark.parametrize("name", names())
 def test_there_are_answers_of_several_styles(name):
     assert len(ANSWERS[name].RIGHT) >= 3 and len(ANSWERS[name].UNKNOWN) >= 1
 
@@ -91,7 +99,7 @@ def test_an_unknown_wrong_answer_gets_what_it_breaks_and_a_counterexample(name, 
     assert not report.passed and report.input
 
 
-@pytest.mark.parametrize("name", names("code"))
+@pytest.mark.parametrize("name", names())
 def test_each_property_holds_for_right_answers_and_is_broken_by_a_wrong_one(name):
     exercise = load(name)
     wrong = [*exercise.mistakes.values(), *ANSWERS[name].UNKNOWN]
@@ -109,7 +117,7 @@ def breaks(law, exercise, answer):
 
 
 @pytest.mark.parametrize("code", language.LANGUAGES)
-@pytest.mark.parametrize("name", names("code"))
+@pytest.mark.parametrize("name", names())
 def test_each_word_exists_and_none_is_left_over(name, code):
     language.set_language(code)
     exercise, words = load(name), language.messages(f"exercise_{name}")

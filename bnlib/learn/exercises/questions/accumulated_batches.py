@@ -4,6 +4,6 @@ from bnlib.learn.question import Choice
 
 EXERCISE = Choice(
     name="accumulated_batches",
-    options=("eight", "thirty_two", "all_so_far"),
+    options=("thirty_two", "all_so_far", "eight"),
     right=frozenset({"eight"}),
 )

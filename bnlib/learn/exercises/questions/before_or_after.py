@@ -19,7 +19,7 @@ def facts() -> dict[str, float]:
 
 EXERCISE = Choice(
     name="before_or_after",
-    options=("before_always", "after_always", "depends", "no_gain"),
+    options=("depends", "before_always", "after_always", "no_gain"),
     right=frozenset({"depends"}),
     figure=figure("order_of_layers"),
     facts=facts,

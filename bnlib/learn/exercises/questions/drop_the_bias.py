@@ -13,7 +13,7 @@ def facts() -> dict[str, float]:
 
 EXERCISE = Choice(
     name="drop_the_bias",
-    options=("shift_lost", "learns_slowly", "redundant", "only_in_training"),
+    options=("redundant", "shift_lost", "learns_slowly", "only_in_training"),
     right=frozenset({"redundant"}),
     facts=facts,
 )

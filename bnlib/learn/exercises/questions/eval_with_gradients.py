@@ -4,6 +4,6 @@ from bnlib.learn.question import Choice
 
 EXERCISE = Choice(
     name="eval_with_gradients",
-    options=("both_moving", "both_batch", "lecture_batch", "torch_batch"),
+    options=("both_moving", "both_batch", "torch_batch", "lecture_batch"),
     right=frozenset({"lecture_batch"}),
 )
