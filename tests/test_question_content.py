@@ -139,3 +139,10 @@ def test_the_higher_a_single_layer_stands_the_more_it_helps():
     alone = [found[place] for place in ("none", "first", "second", "third", "fourth", "upper_train", "all")]
     assert alone == sorted(alone) and found["fourth"] > found["third"] + 0.02 and found["none"] < 0.11
     assert found["upper_recalibrated"] > found["upper_moving"] + 0.2
+
+
+def test_gamma_and_beta_hardly_count_in_this_network():
+    found = facts("gamma_and_beta_fixed")
+    for activation in ("sigmoid", "relu"):
+        scores = [found[f"{activation}_{learned}"] for learned in ("both", "gamma", "beta", "neither")]
+        assert max(scores) - min(scores) < 0.01 and scores[0] == max(scores)

@@ -38,7 +38,7 @@ class Config:
 
 
 FULL = Config()
-QUICK = Config(places=("none", "first", "fourth", "all"), epochs=2, examples=6_000)
+QUICK = Config(places=("first", "fourth", "all"), epochs=2, examples=6_000)
 
 
 def parts(config: Config) -> list[Part]:
