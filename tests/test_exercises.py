@@ -63,10 +63,10 @@ def test_the_smallest_input_comes_first_and_can_be_printed(name):
 @pytest.mark.parametrize("name", names())
 def test_the_right_answer_passes_in_a_moment(name):
     check(name, load(name).right, seed=SEED)  # what torch sets up on first use is not counted
-    begin = time.perf_counter()
+    begin = time.process_time()  # of this process alone, on a machine that others use as well
     report = check(name, load(name).right, seed=SEED)
     assert report.passed and report.kind == "passed" and not report.diagnosis
-    assert time.perf_counter() - begin < 1
+    assert time.process_time() - begin < 1
 
 
 @pytest.mark.parametrize("seed", range(5))
