@@ -1,8 +1,10 @@
 """python -m bnlib grade: a class's notebooks, each run apart."""
 
 import argparse
+import contextlib
 import hashlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,8 +34,7 @@ def grade(args: argparse.Namespace) -> None:
         raise ValueError(message("grade.out_inside", out=out))
     learners(folder)  # refused before anything is tried out
     done, limits = [], _limits(args)
-    out.mkdir(parents=True, exist_ok=True)  # it must be there to be hidden
-    with sandboxed(limits, hidden=(folder, out)) as sandbox:
+    with _made(out), sandboxed(limits, hidden=(folder, out)) as sandbox:
         print(message("grade.isolated", way=sandbox.way))
         for grade in grades(folder, sandbox):
             done.append(grade)
@@ -45,13 +46,26 @@ def grade(args: argparse.Namespace) -> None:
     print(message("command.written", path=replace_file(out / "grades.csv", table(done))))
 
 
+@contextlib.contextmanager
+def _made(out: Path) -> Iterator[None]:
+    """Make the folder, so that it can be hidden; nothing is left of it if nothing was written."""
+    missing = [place for place in (out, *out.parents) if not place.exists()]
+    out.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    finally:
+        if not any(out.iterdir()):
+            for place in missing:
+                place.rmdir()
+
+
 def _limits(args: argparse.Namespace) -> "Limits":
     from bnlib.learn.grading import Limits
 
     for name in ("seconds", "memory"):
         if getattr(args, name) < 1:
             raise ValueError(message("training.not_whole", name=f"--{name}", value=getattr(args, name), least=1))
-    return Limits(memory=args.memory << 20, wall=float(args.seconds), cpu=args.seconds)
+    return Limits(memory=args.memory << 20, wall=args.seconds, cpu=args.seconds, cell=min(60.0, args.seconds / 2))
 
 
 def _page(out: Path, grade: "Grade") -> Path:

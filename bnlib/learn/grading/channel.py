@@ -1,6 +1,7 @@
 """Requests to a worker and its answers, under limits of time and size; whatever goes wrong ends the worker alone."""
 
 import contextlib
+import math
 import os
 import selectors
 import signal
@@ -8,7 +9,6 @@ import subprocess
 import time
 
 from bnlib.language import message
-from bnlib.learn.grading.confine import Limits
 from bnlib.learn.grading.wire import Malformed, dump, parse
 
 LINE, ALL = 4 << 20, 256 << 20  # bytes of one message, and of all that a worker may say
@@ -25,7 +25,8 @@ class NotIsolated(RuntimeError):  # noqa: N818 - a sentence for whoever typed th
 class Lost(Exception):  # noqa: N818 - an end of one worker, for its session alone
     """A worker is gone.
 
-    why: "late", "killed", "cpu", "crashed", "flood" or "junk", each the name of a sentence. said: the last line of its error output.
+    why: "late", "killed", "cpu", "crashed", "flood" or "junk", each the name of a sentence. said: the last line of
+    its error output.
     """
 
     def __init__(self, why: str, said: str = "") -> None:
@@ -36,11 +37,15 @@ class Lost(Exception):  # noqa: N818 - an end of one worker, for its session alo
 class Channel:
     """A started worker."""
 
-    def __init__(self, process: subprocess.Popen, limits: Limits) -> None:
+    def __init__(self, process: subprocess.Popen) -> None:
         self._process, self._buffer, self._count = process, b"", 0
-        self._end = time.monotonic() + limits.wall
+        self._end = math.inf
         for stream in (process.stdin, process.stdout, process.stderr):
             os.set_blocking(stream.fileno(), False)
+
+    def limit(self, seconds: float) -> None:
+        """From now on the worker has so many seconds for all that it is asked."""
+        self._end = time.monotonic() + seconds
 
     def listen(self, seconds: float) -> dict[str, object]:
         """The next message.
@@ -68,6 +73,8 @@ class Channel:
         Raises:
             NotIsolated: one is left.
         """
+        if self._process.stdout.closed:
+            return
         with contextlib.suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         try:

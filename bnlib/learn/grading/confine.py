@@ -8,6 +8,7 @@ Source: getrlimit(2), seccomp(2), Linux 6.x include/uapi/asm-generic/unistd.h an
 
 import ctypes
 import errno
+import math
 import os
 import resource
 import struct
@@ -18,8 +19,8 @@ from dataclasses import dataclass
 class Limits:
     """What one worker may use.
 
-    memory: bytes on top of what Python, torch and bnlib take. cpu: seconds of computing. wall: seconds from start to
-    end. cell, ask: seconds for one cell, one question. file, scratch: bytes of one file and of all files together.
+    memory: bytes on top of what Python, torch and bnlib take. cpu: seconds of computing. wall: seconds for a notebook.
+    cell, ask: seconds for one cell, one question. file, scratch: bytes of one file and of all files together.
     """
 
     memory: int = 1 << 30
@@ -96,9 +97,10 @@ def confine(limits: Limits) -> None:
 def _amounts(limits: Limits) -> dict[int, int]:
     with open("/proc/self/statm", encoding="ascii") as file:
         taken = int(file.read().split()[0]) * resource.getpagesize()
+    used = resource.getrusage(resource.RUSAGE_SELF)
     return {
         resource.RLIMIT_AS: taken + limits.memory,
-        resource.RLIMIT_CPU: limits.cpu,
+        resource.RLIMIT_CPU: limits.cpu + math.ceil(used.ru_utime + used.ru_stime),
         resource.RLIMIT_FSIZE: limits.file,
         resource.RLIMIT_NPROC: _THREADS,
         resource.RLIMIT_NOFILE: _FILES,

@@ -11,7 +11,21 @@ from bnlib.learn import exercises
 from bnlib.learn.grading.grade import Grade
 from bnlib.learn.report import report
 
-_FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "|", "%")  # how a cell begins that a spreadsheet would compute
+_FORMULA = (
+    "=",
+    "+",
+    "-",
+    "@",
+    "\t",
+    "\r",
+    "\n",
+    "|",
+    "%",
+    "＝",
+    "＋",
+    "－",
+    "＠",
+)  # how a cell begins that a spreadsheet would compute
 
 _STYLE = """
 :root { color-scheme: light dark; font-family: system-ui, sans-serif; line-height: 1.5 }

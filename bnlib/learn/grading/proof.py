@@ -36,7 +36,8 @@ def before_confinement(target: dict) -> dict[str, bool]:
     """What the namespaces alone must hold back, tried without the second lock.
 
     Args:
-        target: port, address of a local socket, canary (a file), process, environment: what to reach for.
+        target: port, address of a local socket, places (to write to), canary (a file), hidden (folders), process,
+            environment: what to reach for.
     """
     with socket.socket(socket.AF_INET) as one, socket.socket(socket.AF_UNIX) as other:
         one.settimeout(2)
@@ -52,7 +53,7 @@ def before_confinement(target: dict) -> dict[str, bool]:
         "no_local_sockets": local,
         "no_write": all(_refused(lambda place=place: _write(place)) for place in target["places"]),
         "no_kernel_settings": _refused(lambda: _write("/proc/sys/kernel/core_pattern", "r+b")),
-        "no_foreign_files": not os.path.exists(target["canary"]) and _refused(lambda: open(target["canary"], "rb")),
+        "no_foreign_files": not any(map(_has_something, [target["canary"], *target["hidden"]])),
         "no_foreign_processes": len(processes) <= 3 and (target["process"] <= 3 or _refused(signal_it)),
         "no_environment": set(os.environ) <= {*target["environment"], "LC_CTYPE", "PWD"},
     }
@@ -86,6 +87,10 @@ def _refused(call: Callable[[], object], kind: type[Exception] = OSError) -> boo
     except kind:
         return True
     return False
+
+
+def _has_something(path: str) -> bool:
+    return os.path.isfile(path) or (os.path.isdir(path) and bool(os.listdir(path)))
 
 
 def _write(place: str, mode: str = "wb") -> None:

@@ -49,6 +49,7 @@ class Sandbox:
         if ready != {"ready": True}:
             channel.close()
             raise NotIsolated(message("grade.not_started", reason=ready))
+        channel.limit(self.limits.wall)
         return channel
 
     def _run(self, *words: str) -> Channel:
@@ -66,7 +67,7 @@ class Sandbox:
         process = subprocess.Popen(
             command, stdin=pipe, stdout=pipe, stderr=pipe, cwd="/", env=self.environment, start_new_session=True
         )
-        return Channel(process, self.limits)
+        return Channel(process)
 
     @property
     def environment(self) -> dict[str, str]:
@@ -107,13 +108,13 @@ WAYS: dict[str, Callable[[Sandbox], list[str]]] = {"bubblewrap": _bubblewrap, "n
 
 
 @contextlib.contextmanager
-def sandboxed(limits: Limits, hidden: tuple[Path, ...] = (), ways: tuple[str, ...] = tuple(WAYS)) -> Iterator[Sandbox]:
+def sandboxed(limits: Limits, hidden: tuple[Path, ...] = (), ways: tuple[str, ...] = ()) -> Iterator[Sandbox]:
     """The first way to run workers that holds on this machine.
 
     Args:
         limits: of each worker.
         hidden: folders of which workers may see nothing.
-        ways: to be tried, in this order.
+        ways: to be tried, in this order; without them all.
 
     Raises:
         NotIsolated: none holds.
@@ -122,7 +123,7 @@ def sandboxed(limits: Limits, hidden: tuple[Path, ...] = (), ways: tuple[str, ..
         raise NotIsolated(message("grade.not_linux", system=sys.platform))
     failures = []
     with tempfile.TemporaryDirectory(prefix="bnlib-") as root:
-        for way in ways:
+        for way in ways or WAYS:
             sandbox = Sandbox(way, limits, view(hidden), root)
             failure = prove(sandbox, hidden)
             if not failure:
@@ -154,6 +155,7 @@ def prove(sandbox: Sandbox, hidden: tuple[Path, ...] = ()) -> str:
             "canary": str(canary),
             "process": os.getpid(),
             "places": places,
+            "hidden": [str(folder) for folder in hidden],
             "environment": list(sandbox.environment),
         }
         try:

@@ -8,7 +8,7 @@ from bnlib.learn.grading.wire import NAMES, Malformed, decode_outcome, encode_ma
 from bnlib.learn.outcome import Outcome
 
 WORKERS = 4  # for one notebook; each that is lost costs what it was lost by: a cell, or an exercise
-_GRACE = 5.0  # seconds beyond a limit that a worker keeps by itself
+_GRACE = 3.0  # seconds beyond a limit that a worker keeps by itself
 
 
 class Session:

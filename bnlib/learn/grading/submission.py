@@ -30,7 +30,7 @@ class Trouble:
 
 @dataclass(frozen=True)
 class Source:
-    """The code cells of a notebook, each with its number among all cells, and the language it asks for ("" for none)."""
+    """The code cells of a notebook, each with its number among all cells, and the language it asks for, or ""."""
 
     file: str
     cells: tuple[tuple[int, str], ...] = ()
@@ -54,7 +54,9 @@ def learners(folder: Path) -> dict[str, list[Path]]:
     for path in sorted(folder.iterdir()):
         if path.name.startswith("."):
             continue
-        if path.is_dir() and not path.is_symlink():
+        if path.is_symlink():
+            found.setdefault(path.stem, []).append(path)  # a row tells that it was not followed
+        elif path.is_dir():
             notebooks = sorted(file for file in path.glob("*.ipynb") if not file.name.startswith("."))
             if notebooks:
                 found.setdefault(path.name, []).extend(notebooks)
@@ -85,7 +87,7 @@ class _Refused(Exception):  # noqa: N818 - why a file is not even opened
 
 def _cells(path: Path) -> tuple[tuple[int, str], ...]:
     if path.is_symlink() or not path.is_file():
-        raise _Refused("a_link")
+        raise _Refused("no_file")
     if path.stat().st_size > LARGEST:
         raise _Refused("too_large", {"limit": LARGEST})
     cells = json.loads(path.read_bytes())["cells"]

@@ -70,7 +70,7 @@ def decode(value: object, depth: int = 3) -> object:
     Raises:
         Malformed: it was not written by `encode`, or is too large.
     """
-    if value is None or isinstance(value, (bool, int, float)):
+    if value is None or isinstance(value, (bool, float)) or (isinstance(value, int) and abs(value) < 1 << 63):
         return value
     if isinstance(value, str) and value in _WORDS:
         return _WORDS[value]
@@ -91,9 +91,8 @@ def _tensor(dtype: object, shape: object, data: object) -> Tensor:
         raise Malformed("a tensor has no proper dtype, shape or data")
     if len(data) > NUMBERS or len(data) != math.prod(shape):
         raise Malformed("a tensor has not as many numbers as its shape says")
-    kinds = {"bool": (bool,), "float": (float, int, str)}.get(dtype.rstrip("0123456789").removeprefix("b"), (int,))
-    if dtype == "bfloat16":
-        kinds = (float, int, str)
+    floating, kinds = DTYPES[dtype].is_floating_point, (bool if dtype == "bool" else int,)
+    kinds = (float, int, str) if floating else kinds
     if not all(type(number) in kinds and (type(number) is not str or number in _WORDS) for number in data):
         raise Malformed(f"a tensor of {dtype} holds something else")
     numbers = [_WORDS[number] if type(number) is str else number for number in data]
