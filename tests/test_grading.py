@@ -4,26 +4,30 @@ import csv
 import io
 import os
 import socket
+import subprocess
 import sys
 import time
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 import nbformat
 import pytest
-from attacks import NOTEBOOKS, REFUSED, RIGHT
+import torch
+from attacks import CATCHING, NOTEBOOKS, REFUSED, RIGHT
 
 import bnlib
-from bnlib.learn.grading import Limits, NotIsolated, grades, page, sandboxed, table
-from bnlib.learn.grading.sandbox import WAYS
+from bnlib.learn.grading import Limits, NotIsolated, grades, page, sandboxed, session, table
+from bnlib.learn.grading.sandbox import WAYS, Sandbox
 from bnlib.learn.grading.view import SCRATCH
 
-LIMITS = Limits(memory=512 << 20, cpu=60, wall=60.0, cell=2.0, ask=2.0, file=4 << 20, scratch=16 << 20)
+LIMITS = Limits(memory=512 << 20, cpu=60, wall=60.0, cell=3.0, ask=4.0, file=4 << 20, scratch=16 << 20)
 SOME = ("ann", "bob", "ends_asked", "kills_itself", "floods", "raises_markup", "zoe")
 
 
 def write(path, cells):
     code = [nbformat.v4.new_code_cell(source) for source in cells]
+    path.parent.mkdir(exist_ok=True)
     nbformat.write(nbformat.v4.new_notebook(cells=code), path)
 
 
@@ -109,7 +113,8 @@ def test_everybody_has_a_row_and_a_page(graded):
     assert "&lt;script&gt;alert(1)" in page(graded["raises_markup"])
 
 
-def test_each_step_out_is_refused(sandbox, folder, server, tmp_path):
+def test_each_step_out_is_refused(sandbox, folder, server, tmp_path, monkeypatch):
+    monkeypatch.setattr(session, "TOLD", len(REFUSED))
     known = {"port": server.getsockname()[1], "folder": str(folder), "pid": os.getpid()}
     write(folder / "ann.ipynb", [RIGHT])
     write(tmp_path / "steps.ipynb", [*(step.format(**known) for step, _ in REFUSED), RIGHT])
@@ -136,6 +141,49 @@ def test_no_process_outlives_its_worker(sandbox):
     end = time.monotonic() + 5
     while [number for number in family if processes().get(number, (0, "Z"))[1] != "Z"]:
         assert time.monotonic() < end
+
+
+def test_the_class_is_hidden_though_it_lies_where_workers_look(way):
+    inside = Path(torch.__file__).parent / "include"
+    assert any(inside.iterdir())
+    with sandboxed(LIMITS, (inside,), (way,)) as sandbox:
+        channel = sandbox.start()
+        source = f"import os; assert os.listdir({str(inside)!r}) == []; os.listdir({str(inside.parent)!r}).index('')"
+        said = channel.ask({"do": "cell", "number": 1, "source": source}, 5)
+        channel.close()
+    assert (said["error"], said["message"]) == ("ValueError", "'' is not in list")
+
+
+def test_all_workers_of_a_notebook_share_its_time(sandbox, tmp_path, monkeypatch):
+    """Each cell that never ends costs a worker; together they take no longer than the notebook may."""
+    write(tmp_path / "slow.ipynb", [CATCHING] * 10 + [RIGHT])
+    short, start, times = replace(sandbox, limits=replace(LIMITS, wall=8.0)), Sandbox.start, []
+
+    def timed(way):
+        began = time.monotonic()
+        channel = start(way)
+        times.append(time.monotonic() - began)
+        return channel
+
+    monkeypatch.setattr(Sandbox, "start", timed)
+    began = time.monotonic()
+    (grade,) = grades(tmp_path, short)
+    assert len(times) == session.WORKERS
+    assert time.monotonic() - began - sum(times) < 8 + (LIMITS.cell + session._GRACE) / 2
+    assert {trouble.why for trouble in grade.troubles} == {"late"} and grade.findings == {}
+
+
+def test_where_the_kernel_has_no_namespaces_nothing_is_run(tmp_path):
+    forbid = ["unshare", "-Ur", "sh", "-c", 'echo 0 > /proc/sys/user/max_user_namespaces && "$@"', "sh"]
+    if subprocess.run([*forbid, "true"], capture_output=True).returncode:
+        pytest.skip("this machine lets nobody forbid namespaces")
+    write(tmp_path / "class" / "ann.ipynb", [RIGHT])
+    command = [*forbid, sys.executable, "-m", "bnlib", "--lang", "en", "grade", str(tmp_path / "class")]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 1 and done.stdout == "" and done.stderr.count("\n") == 1
+    assert done.stderr.startswith("Nothing was graded: strangers' code can't be kept apart on this machine (")
+    assert "namespaces: " in done.stderr and "unshare" in done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["class"]
 
 
 def test_without_walls_nothing_is_run(monkeypatch, tmp_path):

@@ -77,6 +77,7 @@ BAD = {
     "something that changed and was not there": {"changed": ["Y"]},
     "changed that is no list": {"changed": "X"},
     "seen that is no mapping": {"seen": [1]},
+    "nothing": {"seen": {}},
     "too many things seen": {"seen": {str(i): 1.0 for i in range(wire.NAMES + 1)}},
     "a number without end": {"seen": {"y": 10**400}},
     "a string that stands for nothing": {"seen": {"y": "huge"}},

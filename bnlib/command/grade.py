@@ -43,7 +43,8 @@ def grade(args: argparse.Namespace) -> None:
             key = "grade.graded_trouble" if trouble else "grade.graded"
             told = {"learner": grade.shown, "passed": grade.passed, "count": len(names()), "trouble": trouble}
             print(message(key, **told), flush=True)
-    print(message("command.written", path=replace_file(out / "grades.csv", table(done))))
+            replace_file(out / "grades.csv", table(done))  # after each: what is done outlasts Ctrl-C
+    print(message("command.written", path=out / "grades.csv"))
 
 
 @contextlib.contextmanager

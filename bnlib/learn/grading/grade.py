@@ -75,7 +75,7 @@ def _grade(path: Path, sandbox: Sandbox, grade: Grade) -> None:
 def _finding(name: str, session: Session, grade: Grade) -> Finding | None:
     exercise = exercises.load(name)
     if session.answers[name]:
-        return Finding("not_callable", values={"got": session.answers[name], "call": exercise.call})
+        return Finding("not_callable", values={"got": session.answers[name]})
     try:
         # random inputs that no notebook could have known: they are drawn now
         return diagnose(exercise, lambda inputs: session.look_at(name, inputs), secrets.randbelow(2**31))

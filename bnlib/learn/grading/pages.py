@@ -63,7 +63,7 @@ def page(grade: Grade) -> str:
     with _speaking(grade.language):
         title = escape(message("grade.title", learner=grade.shown))
         count = message("grade.result", passed=grade.passed, count=len(exercises.names()))
-        found = [report(name, finding)._repr_html_() for name, finding in grade.findings.items()]
+        found = [report(exercises.load(name), finding)._repr_html_() for name, finding in grade.findings.items()]
         body = "\n".join(found) or f"<p>{escape(message('grade.nothing_answered'))}</p>"
         troubles = "".join(f"<li>{escape(str(trouble))}</li>" for trouble in grade.troubles)
         heading = escape(message("grade.trouble_heading"))

@@ -49,7 +49,6 @@ class Sandbox:
         if ready != {"ready": True}:
             channel.close()
             raise NotIsolated(message("grade.not_started", reason=ready))
-        channel.limit(self.limits.wall)
         return channel
 
     def _run(self, *words: str) -> Channel:

@@ -1,5 +1,7 @@
 """One notebook in workers: its cells are run, then its answers asked, in a new worker where one was lost."""
 
+import time
+
 from bnlib.learn.exercise import Inputs
 from bnlib.learn.grading.channel import Channel, Lost
 from bnlib.learn.grading.sandbox import Sandbox
@@ -8,6 +10,7 @@ from bnlib.learn.grading.wire import NAMES, Malformed, decode_outcome, encode_ma
 from bnlib.learn.outcome import Outcome
 
 WORKERS = 4  # for one notebook; each that is lost costs what it was lost by: a cell, or an exercise
+TOLD = 20  # troubles of one notebook
 _GRACE = 3.0  # seconds beyond a limit that a worker keeps by itself
 
 
@@ -19,6 +22,7 @@ class Session:
 
     def __init__(self, sandbox: Sandbox, source: Source) -> None:
         self._sandbox, self._source, self._left = sandbox, source, WORKERS
+        self._end = time.monotonic() + sandbox.limits.wall
         self._channel: Channel | None = None
         self._costly: dict[int, Trouble] = {}  # cells that a worker was lost by: they are not run again
         self._raised: list[Trouble] = []
@@ -33,8 +37,10 @@ class Session:
 
     @property
     def troubles(self) -> list[Trouble]:
-        """What went wrong in cells."""
-        return [*self._costly.values(), *self._raised]
+        """What went wrong in cells: the first of it, and how much more there was."""
+        told = [*self._costly.values(), *self._raised]
+        more = [Trouble("in_file", {"file": self._source.file}, "more", {"count": len(told) - TOLD})]
+        return told if len(told) <= TOLD else told[:TOLD] + more
 
     def look_at(self, exercise: str, inputs: Inputs) -> Outcome:
         """Ask the answer to an exercise.
@@ -68,6 +74,7 @@ class Session:
         while self._left and self._channel is None:
             self._left -= 1
             self._channel = self._sandbox.start()
+            self._channel.limit(self._end - time.monotonic())  # all workers of a notebook share its time
             self._raised = []
             for number, source in self._source.cells:
                 if number not in self._costly and not self._run(number, source):

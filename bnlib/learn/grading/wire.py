@@ -151,7 +151,10 @@ def decode_outcome(values: object, inputs: Inputs) -> Outcome:
     if not isinstance(changed, list) or not all(isinstance(name, str) and name in inputs for name in changed):
         raise Malformed("there are no such inputs that could have changed")
     failure = None if values["failure"] is None else _failure(values["failure"])
-    return Outcome({} if failure else decode_mapping(values["seen"]), failure, tuple(changed))
+    seen = {} if failure else decode_mapping(values["seen"])
+    if not failure and not seen:
+        raise Malformed("an outcome tells nothing")
+    return Outcome(seen, failure, tuple(changed))
 
 
 def _failure(told: object) -> Failure:

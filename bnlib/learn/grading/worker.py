@@ -6,21 +6,28 @@ notebook may have taken it over: nothing that it says is believed without being 
 
 import ast
 import contextlib
+import inspect
 import json
 import linecache
 import os
 import re
 import sys
 
+import torch
+from torch import nn
+
+import bnlib.learn.checker
+from bnlib.learn import exercises, outcome
+from bnlib.learn.attempt import attempt
 from bnlib.learn.grading import proof
 from bnlib.learn.grading.confine import Limits, confine
+from bnlib.learn.grading.wire import decode_mapping, dump, encode_outcome
 
 
 def main(limits: Limits, target: str) -> None:
     requests, answers = _take_pipes()
     before = proof.before_confinement(json.loads(target)) if target else {}
-    if not target:
-        _import()
+    _import()
     confine(limits)
     if target:
         _say(answers, {"found": {**before, **proof.after_confinement(limits)}})
@@ -45,14 +52,10 @@ def _take_pipes():
 
 def _import() -> None:
     """All that answers are likely to need, while the limit on memory does not count it."""
-    import torch
-
     import bnlib.lab
-    import bnlib.learn.grading.wire
     import bnlib.lecture
     import bnlib.norm
     import bnlib.training  # noqa: F401
-    from bnlib.learn import exercises
 
     torch.set_num_threads(1)
     for name in exercises.names():
@@ -60,8 +63,6 @@ def _import() -> None:
 
 
 def _say(answers, message: dict) -> None:
-    from bnlib.learn.grading.wire import dump
-
     line = dump(message)
     while line:
         line = line[answers.write(line) :]
@@ -74,8 +75,6 @@ class Notebook:
     """A notebook as far as it has been run: its names, and the answers that it gave to `check`."""
 
     def __init__(self, limits: Limits) -> None:
-        import bnlib.learn.checker
-
         self._limits = limits
         self._names = {"__name__": "__main__", "get_ipython": lambda: None, "display": lambda *shown: None}
         self._answers: dict[str, object] = {}
@@ -85,17 +84,19 @@ class Notebook:
         if request["do"] == "cell":
             return self._run(request["number"], request["source"])
         if request["do"] == "answers":
-            kinds = {name: "" if callable(answer) else type(answer).__name__ for name, answer in self._answers.items()}
-            return {"answers": kinds}
+            return {"answers": {name: self._misfit(name) for name in exercises.names() if name in self._answers}}
         return self._ask(request["exercise"], request["inputs"])
+
+    def _misfit(self, name: str) -> str:
+        """The type of an answer that can't be asked; empty for one that can."""
+        answer, instead = self._answers[name], inspect.isclass(exercises.load(name).right)
+        return "" if callable(answer) and not (instead and isinstance(answer, nn.Module)) else type(answer).__name__
 
     def _collect(self, name: str, answer: object, *_: object, **__: object) -> "Kept":
         self._answers[str(name)] = answer
         return Kept()
 
     def _run(self, number: int, source: str) -> dict:
-        from bnlib.learn.attempt import attempt
-
         done = attempt(lambda: self._execute(number, source), self._limits.cell)
         if done.late:
             return {"trouble": "late", "error": "", "message": ""}
@@ -111,11 +112,9 @@ class Notebook:
         exec(compile(source, name, "exec"), self._names)
 
     def _ask(self, exercise: str, inputs: dict) -> dict:
-        from bnlib.learn import exercises
-        from bnlib.learn.grading.wire import decode_mapping, encode_outcome
-        from bnlib.learn.outcome import look
-
-        found = look(exercises.load(exercise), self._answers[exercise], decode_mapping(inputs), self._limits.ask)
+        found = outcome.look(
+            exercises.load(exercise), self._answers[exercise], decode_mapping(inputs), self._limits.ask
+        )
         return {"outcome": encode_outcome(found)}
 
 
