@@ -142,11 +142,7 @@ NOTEBOOKS = {
     "tells_other_names": ([RIGHT, LYING.format(told='Outcome({"normalized": _[2]["X"], "<i>": 1.0})')], "property", []),
     "raises_markup": ([RIGHT.replace("return", "raise ValueError('<script>alert(1)</script>')")], "raises", []),
     "patches_check": (["import bnlib.learn\nbnlib.learn.check = lambda *_: None", RIGHT], None, []),
-    "patches_worker": (
-        ["import sys\nfor m in list(sys.modules): sys.modules[m] = None", "1 + 1"],
-        None,
-        ["crashed"],
-    ),
+    "patches_worker": (["import sys\nfor name in list(sys.modules): sys.modules[name] = None", "1 + 1"], None, []),
     "no_function": (["import bnlib; bnlib.learn.check('normalize', 3)"], "not_callable", []),
     "zoe": (["%matplotlib inline\n!ls\n1 + 1", "%%bash\nls", "%%time\n" + RIGHT], "passed", []),
 }
