@@ -6,6 +6,7 @@ A new exercise needs no line here: its answers stand in tests/answers/NAME.py.
 import re
 import time
 from importlib import import_module
+from inspect import getsource
 from itertools import combinations
 
 import pytest
@@ -20,6 +21,7 @@ SEED = 12
 MISTAKES = [(name, mistake) for name in names() for mistake in load(name).mistakes]
 ANSWERS = {name: import_module(f"answers.{name}") for name in names()}
 RIGHT = [(name, answer) for name in names() for answer in ANSWERS[name].RIGHT]
+REPAIRS = [name for name in names() if name.startswith("repair_")]
 UNKNOWN = [(name, answer, finding) for name in names() for answer, finding in ANSWERS[name].UNKNOWN.items()]
 
 
@@ -67,6 +69,35 @@ def test_the_right_answer_passes_in_a_moment(name):
     report = check(name, load(name).right, seed=SEED)
     assert report.passed and report.kind == "passed" and not report.diagnosis
     assert time.process_time() - begin < 1
+
+
+@pytest.mark.parametrize("name", names())
+def test_what_is_to_be_repaired_has_a_broken_program(name):
+    exercise = load(name)
+    assert (exercise.start is not None) == (name in REPAIRS)
+    if exercise.start is not None:
+        assert next(iter(exercise.mistakes.items())) == ("unchanged", exercise.start)
+
+
+@pytest.mark.parametrize("name", REPAIRS)
+def test_the_broken_program_runs_as_it_is_shown_and_is_known_as_unchanged(name):
+    exercise = load(name)
+    source = getsource(exercise.start)
+    assert len(source.splitlines()) <= 12 and "#" not in source
+    cell = {"torch": torch, "nn": torch.nn, "F": torch.nn.functional}
+    exec(source, cell)
+    answer = cell[exercise.call.partition("(")[0]]
+    assert [look(exercise, answer, inputs).failure for inputs in inputs_of(exercise)] == [None] * len(exercise.inputs)
+    report = check(name, answer, seed=SEED)
+    assert (report.kind, report.diagnosis) == ("mistake", "unchanged") and report.got != report.expected
+
+
+@pytest.mark.parametrize("name", REPAIRS)
+def test_the_repaired_program_needs_no_more_than_torch(name):
+    exercise = load(name)
+    cell = {"torch": torch, "nn": torch.nn, "F": torch.nn.functional}
+    exec(getsource(exercise.right), cell)
+    assert check(name, cell[exercise.right.__name__], seed=SEED).passed
 
 
 @pytest.mark.parametrize("seed", range(5))
