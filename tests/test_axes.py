@@ -117,7 +117,9 @@ def test_wrong_values_are_refused(state, sentence):
 def test_the_picture_says_the_formula_and_marks_each_number(kind, groups):
     widget = SharedStatistics(kind=kind, groups=groups, values=list(range(48)))
     picture = widget.picture()
-    assert f"/ √({widget.var:.2f} + 1e-5) = {widget.output:.2f}" in picture
+    output = f"{widget.output:.2f}".replace("-", "−")
+    assert f"/ √({widget.var:.2f} + 1e-5) = {output}" in picture
+    assert f"{widget.count} of {12 if kind == 'batch_1d' else 48} numbers" in picture
     own, shared, every = (picture.count(mark) for mark in ('stroke-width="4"', 'fill="#e8f1f8"', "<tspan"))
     assert (own, shared, every) == (1, 1, 12 if kind == "batch_1d" else 48)
     shared_path = picture.split('fill="#e8f1f8"')[0].rsplit('d="', 1)[1]

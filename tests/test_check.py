@@ -201,11 +201,38 @@ def from_graph_and_biased(running_mean, running_var, X, momentum, training):
         running_var.lerp_(X.var(0, correction=0), momentum)
 
 
+def unbiased_and_float32(X, eps):
+    X = X.float()
+    return (X - X.mean(0)) / torch.sqrt(X.var(0) + eps)
+
+
+class DeviationNotSaved(torch.nn.Module):
+    """As without buffers, the deviation is forgotten; but it moves, and that tells it from what is known."""
+
+    def __init__(self, num_features):
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(num_features))
+        self.register_buffer("std", torch.ones(num_features), persistent=False)
+
+    def fit(self, X):
+        self.mean.copy_(X.mean(0))
+        self.std.copy_(X.std(0))
+
+    def forward(self, X):
+        return (X - self.mean) / self.std
+
+
+def test_a_mistake_is_not_named_where_it_would_do_more_harm():
+    report = check("repair_state", DeviationNotSaved)
+    assert (report.kind, report.diagnosis, report.also) == ("property", "loaded_alike", ())
+
+
 @pytest.mark.parametrize(
     ("name", "answer", "mistakes"),
     [
         ("moving_average", from_graph_and_biased, {"biased", "from_graph"}),
         ("batch_norm_layer", TwoAtOnce, {"swapped", "other_way_round"}),
+        ("repair_half", unbiased_and_float32, {"unbiased", "returns_float32"}),
     ],
 )
 def test_several_mistakes_are_named_together(name, answer, mistakes):

@@ -74,7 +74,7 @@ def test_wrong_values_are_refused(state, sentence):
 def test_the_picture_says_the_numbers():
     widget = NoiseDial(image="sure", batch_size=256)
     assert f"{widget.mean_spread:.3f} σ (theory 0.062)" in widget.picture()
-    assert "bag in 100 % of the minibatches" in widget.picture()
+    assert "bag in 100% of the minibatches" in widget.picture()
 
 
 def test_the_page_reckons_as_python_does(module_page):

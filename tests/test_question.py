@@ -79,6 +79,7 @@ def right_answer(name):
 
 def test_the_kinds_divide_the_exercises():
     assert sorted(name for kind in KINDS for name in names(kind)) == sorted(names()) and len(QUESTIONS) >= 14
+    assert all(load(name).name == name for name in names())  # as no name is given twice, here and in questions/
     with pytest.raises(ValueError, match="names got 'essay'; expected kinds of 'code', "):
         names("essay")
 
@@ -166,7 +167,7 @@ def test_no_other_order_is_right(name):
 @pytest.mark.parametrize(
     "number", range(len(ODD)), ids=[f"{i}-{type(answer).__name__}" for i, answer in enumerate(ODD)]
 )
-@pytest.mark.parametrize("name", ["accumulated_batches", "unbiased_factor", "training_step", "settled"])
+@pytest.mark.parametrize("name", ["accumulated_batches", "unbiased_factor", "train_and_score", "settled"])
 def test_no_answer_is_odd_enough_to_raise(name, number, code):
     language.set_language(code)
     report = check(name, ODD[number])
@@ -253,7 +254,7 @@ def test_the_edge_of_the_tolerance_counts():
     ],
 )
 def test_orders(change, kind):
-    assert check("training_step", change(list(load("training_step").items))).kind == kind
+    assert check("train_and_score", change(list(load("train_and_score").items))).kind == kind
 
 
 def test_an_order_without_pairs_names_what_comes_too_early():

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from bnlib.command import after, experiments, sweep, training
+from bnlib.command import after, experiments, grade, sweep, training
 from bnlib.command.bilingual import Parser, number, threads, translate, whole
 from bnlib.language import LANGUAGES, message
 
@@ -43,6 +43,7 @@ def parser() -> Parser:
     _export(command("export", after.export))
     command("data", experiments.data)
     _lab(command("lab", experiments.lab))
+    _grade(command("grade", grade.grade))
     return main
 
 
@@ -94,6 +95,13 @@ def _lab(lab: argparse.ArgumentParser) -> None:
     lab.add_argument("--quick", action="store_true", help=message("command.help_quick"))
     lab.add_argument("--subset", action="store_true", help=message("command.help_subset"))
     lab.add_argument("--workers", metavar="N", type=whole, help=message("command.help_workers"))
+
+
+def _grade(grade: argparse.ArgumentParser) -> None:
+    grade.add_argument("folder", metavar="FOLDER", type=Path, help=message("command.help_class"))
+    _file(grade, "out", "FOLDER")
+    _option(grade, "seconds", "N", whole, 300)
+    _option(grade, "memory", "N", whole, 1024)
 
 
 def _option(to: argparse.ArgumentParser, name: str, metavar: str, kind: Callable, default: object) -> None:

@@ -105,10 +105,11 @@ class SharedStatistics(CourseWidget):
             others += square
             words.append(f'<tspan x="{x + 18 * wide}" y="{y + 18 * wide + 5}">{self._value(cell):g}</tspan>')
         index = ", ".join(map(str, self._cell()))
+        part = self.say("part", count=self.count, all=len(cells))
         mean = f"({fixed(self.mean)})" if self.mean < 0 else fixed(self.mean)
         title = (
-            f"{self.say('kind')}{self.say('colon')}{self.say(self.kind)}{self.say('between')}"
-            f"x[{index}]{self.say('colon')}{self.say('part', count=self.count, all=len(cells))}{self.say('between')}"
+            f"{self.say('kind')}{self.marks['colon']}{self.say(self.kind)}{self.marks['semicolon']}"
+            f"x[{index}]{self.marks['colon']}{part}{self.marks['semicolon']}"
             f"x̂ = ({self._value(self._cell()):g} − {mean}) / √({fixed(self.var)} + 1e-5) = {fixed(self.output)}"
         )
         return (

@@ -123,9 +123,12 @@ def _mistakes(exercise: CodeExercise, cases: list[Case]) -> Finding | None:
 
 
 def _explained(exercise: CodeExercise, wrong_answer: object, cases: list[Case], wrong: list[str]) -> set[str]:
-    """What is seen to be wrong just as with a known wrong answer, on all inputs."""
+    """What is seen to be wrong just as with a known wrong answer, on all inputs; nothing if that would do more harm."""
     others = [look(exercise, wrong_answer, case.make()) for case in cases]
     pairs = list(zip(cases, others, strict=True))
+    harm = {key for key in cases[0].right.seen if any(not _like(case, other, key, case.right) for case, other in pairs)}
+    if not harm <= set(wrong):
+        return set()
     return {key for key in wrong if all(_like(case, other, key) for case, other in pairs)}
 
 
@@ -133,8 +136,9 @@ def _unfit_anywhere(case: Case) -> bool:
     return any(_unfit(key, case.outcome.seen, right) for key, right in case.right.seen.items())
 
 
-def _like(case: Case, other: Outcome, key: str) -> bool:
-    return key in other.seen and same(case.outcome.seen[key], other.seen[key])
+def _like(case: Case, other: Outcome, key: str, one: Outcome | None = None) -> bool:
+    """Whether something is seen of another outcome as of the answer's, or of a third."""
+    return key in other.seen and same((one or case.outcome).seen[key], other.seen[key])
 
 
 def _different(case: Case) -> str:

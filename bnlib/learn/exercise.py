@@ -1,7 +1,8 @@
 """What an exercise in code is: a task, small inputs, the right answer, and the wrong ones that are known by name."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
+from itertools import islice
 from typing import ClassVar
 
 import torch
@@ -26,7 +27,7 @@ class Property:
 
 @dataclass(frozen=True)
 class CodeExercise:
-    """A function or a class to write. Its words are those of the table [exercise_NAME].
+    """A function or a class to write, or to repair. Its words are those of the table [exercise_NAME].
 
     Args:
         name: of the exercise, of its file and of its words.
@@ -38,6 +39,8 @@ class CodeExercise:
         right: a right answer, in the style of the course: it is what the solution shows.
         mistakes: name -> a wrong answer that learners write, with the sentence mistake_NAME.
         properties: laws for what is wrong in a way nobody has named yet.
+        start: of an exercise to repair, the broken program; the learner is shown its source. None where there is
+            everything to write.
     """
 
     name: str
@@ -47,6 +50,7 @@ class CodeExercise:
     right: Callable
     mistakes: Mapping[str, Callable]
     properties: tuple[Property, ...]
+    start: Callable | None = None
 
     kind: ClassVar[str] = "code"
 
@@ -94,6 +98,17 @@ def need_attribute(name: str, owner: object, attribute: str) -> object:
     if not hasattr(owner, attribute):
         raise Unfit("missing", name=f"{name}.{attribute}")
     return getattr(owner, attribute)
+
+
+def need_items(name: str, value: object, most: int) -> list:
+    """The first items of a list, a tuple or whatever else a loop can take; a generator without end is left alone.
+
+    Raises:
+        Unfit: if it can't be looped over.
+    """
+    if value is None:
+        raise Unfit("nothing", name=name)
+    return list(islice(need(name, value, Iterable), most))
 
 
 def gradient(scalar: Tensor, X: Tensor) -> Tensor:

@@ -93,14 +93,14 @@ class WhichMode(CourseWidget):
         for column, layer in enumerate(LAYERS):
             texts.append(f'<text x="{230 + 120 * column}" y="24" font-weight="700">{self.say(layer)}</text>')
         for row, (mode, grad) in enumerate([(mode, grad) for _, mode, grad in COMBINATIONS[:4]]):
-            setting = f"{mode}(){self.say('comma')}{self.say('grad_on' if grad else 'grad_off')}"
+            setting = f"{mode}(){self.marks['comma']}{self.say('grad_on' if grad else 'grad_off')}"
             texts.append(f'<text x="10" y="{62 + 38 * row}">{setting}</text>')
             for column, layer in enumerate(LAYERS):
                 statistics, changes = self.data["table"][key(layer, mode, grad)]
-                cell = f"{self.say(statistics)}{self.say('comma') + self.say('update') if changes else ''}"
+                cell = f"{self.say(statistics)}{self.marks['comma'] + self.say('update') if changes else ''}"
                 texts.append(f'<text x="{230 + 120 * column}" y="{62 + 38 * row}">{cell}</text>')
-                words.append(f"{self.say(layer)}{self.say('comma')}{setting}{self.say('colon')}{cell}")
-        title = escape(self.say("between").join(words), quote=True)
+                words.append(f"{self.say(layer)}{self.marks['comma']}{setting}{self.marks['colon']}{cell}")
+        title = escape(self.marks["semicolon"].join(words), quote=True)
         return (
             f'<svg viewBox="0 0 600 192" role="img" aria-label="{title}" style="max-width:600px;background:#fff">'
             f'<path d="M8 36H592" stroke="#888"/><g font-size="14">{"".join(texts)}</g></svg>'

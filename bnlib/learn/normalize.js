@@ -69,10 +69,10 @@ export default {
       if (held !== null && again) again.classList.add("held");
       const i = held ?? (focused >= 0 && focused < y.length ? focused : 0);
       const which = s.mode === "training" ? say.batch_statistics : say.moving_statistics;
-      ui.numbers.textContent =
-        `${which}${say.colon}μ = ${fixed(mean)}${say.comma}σ² = ${fixed(variance)}${say.full_stop}` +
+      const formula =
         `y${sub(i)} = ${fixed(s.gamma, 1)} · (${fixed(s.samples[i])} − ${bracketed(mean)}) / √(${fixed(variance)} + ${s.eps}) + ` +
         `${bracketed(s.beta)} = ${fixed(y[i])}`;
+      ui.numbers.textContent = put(say.numbers, { which, mean: fixed(mean), variance: fixed(variance), formula });
     }
 
     function square(value, i) {

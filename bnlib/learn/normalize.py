@@ -68,8 +68,8 @@ class NormalizeBatch(CourseWidget):
                 marks.append(f'<circle cx="{at}" cy="{height}" r="11" fill="#fff" stroke="#0072b2" stroke-width="2"/>')
                 marks.append(f'<text x="{at}" y="{height + 4}" text-anchor="middle" font-size="12">{i}</text>')
         pairs = zip(self.samples, self.outputs, strict=True)
-        numbers = self.say("comma").join(f"{fixed(x)} → {fixed(y)}" for x, y in pairs)
-        title = f"{self.say('input')} → {self.say('output')}{self.say('colon')}{numbers}"
+        numbers = self.marks["comma"].join(f"{fixed(x)} → {fixed(y)}" for x, y in pairs)
+        title = f"{self.say('input')} → {self.say('output')}{self.marks['colon']}{numbers}"
         return (
             f'<svg viewBox="0 0 600 200" role="img" aria-label="{title}" style="max-width:600px;background:#fff">'
             f'<line x1="20" y1="50" x2="580" y2="50" stroke="#444"/>'

@@ -137,10 +137,10 @@ class Playground(CourseWidget):
             for name in norms
         ]
         label = self.say("norms")
-        told = self.joined(self.say("at_step", step=1), label, self.say("between").join(numbers))
+        sentences = (self.say("at_step", step=1), label, self.marks["semicolon"].join(numbers))
         return (
             f'<svg viewBox="0 0 600 210" role="img" aria-label="{label}" style="max-width:600px;background:#fff">'
-            f"{''.join(parts)}</svg><p>{told}</p>"
+            f"{''.join(parts)}</svg><p>{self.marks['space'].join(sentences)}</p>"
         )
 
 

@@ -2,23 +2,22 @@
 // Stands on frame, slider, choices, pointing, charts.
 
 const STEPS = 50;
-const LINES = { samples: [-5, 5, 0.1], gradient: [-3, 3, 0.1] }; // of the knobs
+const LINES = { samples: [-5, 5, 0.1], gradient: [-3, 3, 0.1] };
 const LEFT = 26;
-const [CENTRE, SPAN] = [[165, 142], 126]; // of the plane
+const [CENTRE, SPAN] = [[165, 142], 126];
 
-const OWN_STYLE = `
-.bnlib-projection .pair { display: flex; flex-wrap: wrap; gap: 4px 12px; align-items: flex-start; }
-.bnlib-projection .pair > * { flex: 1 1 230px; }
-.bnlib-projection .pair svg { max-width: 310px; margin: 0 auto; }
-.bnlib-projection .all { stroke: var(--ink); } .bnlib-projection .left { stroke: var(--blue); stroke-width: 3.5; }
-.bnlib-projection .soft { fill: none; stroke: var(--soft); } .bnlib-projection .now { stroke: var(--ink); stroke-dasharray: 2 3; }
-.bnlib-projection .point { fill: var(--ground); stroke: var(--blue); stroke-width: 2.5; }
-.bnlib-projection .halo { paint-order: stroke; stroke: var(--ground); stroke-width: 4px; }
-.bnlib-projection .legend { color: var(--soft); font-size: 13px; }
-.bnlib-projection table { border-collapse: collapse; width: 100%; font-size: 14px; font-variant-numeric: tabular-nums; margin: 6px 0; }
-.bnlib-projection :is(th, td) { text-align: right; padding: 1px 4px; border: 0; background: none; font-weight: 400; color: inherit; }
-.bnlib-projection thead { border-bottom: 1px solid var(--line); }
-`;
+const OWN_STYLE = `${scoped(".bnlib-projection", `.pair { display: flex; flex-wrap: wrap; gap: 4px 12px; align-items: flex-start; }
+.pair > * { flex: 1 1 230px; }
+.pair svg { max-width: 310px; margin: 0 auto; }
+.all { stroke: var(--ink); } .left { stroke: var(--blue); stroke-width: 3.5; }
+.soft { fill: none; stroke: var(--soft); } .now { stroke: var(--ink); stroke-dasharray: 2 3; }
+.point { fill: var(--ground); stroke: var(--blue); stroke-width: 2.5; }
+.halo { paint-order: stroke; stroke: var(--ground); stroke-width: 4px; }
+.legend { color: var(--soft); font-size: 13px; }
+table { border-collapse: collapse; width: 100%; font-size: 14px; font-variant-numeric: tabular-nums; margin: 6px 0; }
+:is(th, td) { text-align: right; padding: 1px 4px; border: 0; background: none; font-weight: 400; color: inherit; }
+thead { border-bottom: 1px solid var(--line); }
+`)} @media (max-width: 479px) { .bnlib-projection :is(table, th, td) { font-size: 12px; padding: 1px; } }`;
 
 export default {
   render({ model, el }) {
@@ -50,7 +49,7 @@ export default {
     ui.repaint();
     return ui.close;
 
-    function arrange() { // the two lines of knobs
+    function arrange() {
       const width = ui.narrow ? 340 : 600;
       right = width - LEFT;
       knobs.setAttribute("viewBox", `0 0 ${width} 150`);
@@ -78,7 +77,8 @@ export default {
       paintDrift(s);
       const rows = x.map((value, i) => [value, now.normalized[i], s.gradient[i], now.along_one[i], now.along_x[i], now.grad_input[i]]);
       const [head, body] = [make("thead"), make("tbody")], first = make("tr");
-      first.append(...[say.sample, "x", "x̂", "g", say.along_one, say.along_x, "dx"].map((name) => make("th", { scope: "col" }, name)));
+      first.appendChild(make("th", { scope: "col" })).append(make("span", { class: "spoken" }, say.sample));
+      first.append(...["x", "x̂", "g", say.along_one, say.along_x, "dx"].map((name) => make("th", { scope: "col" }, name)));
       head.append(first);
       rows.forEach((row, i) => {
         const line = make("tr", { "data-dx": now.grad_input[i].toPrecision(12) });
@@ -127,7 +127,7 @@ export default {
       return group;
     }
 
-    // the plane at right angles to 1, in which every x̂ lies on a circle; beside it what points along 1
+    // the plane at right angles to 1, and beside it what points along 1
     function paintPlane(s, now) {
       const shadow = flat(s.gradient), half = Math.max(3.2, 1.05 * (Math.sqrt(3) + Math.hypot(...shadow)));
       const at = ([a, b]) => [CENTRE[0] + (SPAN * a) / half, CENTRE[1] - (SPAN * b) / half];
@@ -216,7 +216,7 @@ function walk(s, detached) {
   });
 }
 
-// a gradient of which the layer lets nothing through: it would only lift and squeeze the batch
+// a gradient of which the layer lets nothing through
 function undone(s) {
   const { normalized } = backward(s.samples, s, false);
   return normalized.map((value) => 0.8 - 0.6 * value);

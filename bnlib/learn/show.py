@@ -11,12 +11,15 @@ ROUNDING = 1e-6  # what is left of a 0 in float32
 
 
 def show(value: object) -> str:
-    """A tensor as nested lists, or by its shape and first numbers; a number with four digits."""
+    """A tensor as nested lists, or by its shape and first numbers, with a word where it is in half precision; a number
+    with four digits.
+    """
     if isinstance(value, Tensor):
+        half = ".half()" if value.dtype == torch.float16 else ""
         if value.numel() <= WHOLE:
-            return _nested(value.detach().cpu().tolist())
+            return f"{_nested(value.detach().cpu().tolist())}{half}"
         first = ", ".join(_number(x) for x in value.detach().flatten()[:3].tolist())
-        return f"{tuple(value.shape)}: {first}, …"
+        return f"{tuple(value.shape)}{half}: {first}, …"
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         return _number(value)
     return str(value)

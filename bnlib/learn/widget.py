@@ -58,6 +58,7 @@ class CourseWidget(anywidget.AnyWidget):
             raise TypeError(f"{type(self).__name__} got {', '.join(sorted(unknown))}; expected {expected}")
         own = {**language.messages("widget"), **language.messages(f"widget_{self.name}")}
         limits = {name: trait.limits() for name, trait in sorted(self.traits(state=True).items())}
+        self.marks = language.messages("punctuation")  # of the words that Python alone puts together
         super().__init__(lang=language.current(), strings=own, limits=limits, data=self.measured(), **state)
         self.initial = {name: getattr(self, name) for name in limits}
         self.observe(lambda change: self._compute(), names=list(limits))
@@ -77,10 +78,6 @@ class CourseWidget(anywidget.AnyWidget):
     def say(self, key: str, **values: object) -> str:
         """A sentence of the widget in its own language, with `{name}` fields filled in."""
         return self.strings[key].format(**values)
-
-    def joined(self, *sentences: str) -> str:
-        """Whole sentences one after the other, as the widget's language sets them."""
-        return ("" if self.lang == "zh" else " ").join(sentences)
 
     def stored_html(self) -> str:
         """The output that is stored in a notebook: state and picture, the same bytes for the same state."""

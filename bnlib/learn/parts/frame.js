@@ -63,8 +63,8 @@ function button(text, press) {
 // --- the frame: question, scene, controls with a reset, numbers, and what a screen reader is told
 
 // `paint` draws the scene from ui.state(); it is called after each change, whoever made it: reader, address or kernel.
-// `arrange` makes what `paint` draws in, for a wide or a narrow place (ui.narrow): at first the widget calls it, and then
-// the frame does, when a window is drawn smaller or a phone is turned.
+// `arrange` makes what `paint` draws in, for a narrow place or not (ui.narrow): the widget calls it once, then the frame,
+// when a phone is turned.
 function frame({ model, el }, name, paint, arrange = () => {}) {
   const [say, limits] = [model.get("strings"), model.get("limits")];
   const traits = Object.keys(limits);
@@ -72,7 +72,7 @@ function frame({ model, el }, name, paint, arrange = () => {}) {
   const start = structuredClone(model.get("initial") ?? state());
   const root = make("div", { class: `bnlib-frame bnlib-${name}`, lang: model.get("lang") === "zh" ? "zh-CN" : "en" });
   const ui = {
-    say, limits, state, start, root, model, narrow: false, updates: [], quiet: false,
+    say, limits, state, start, root, model, narrow: el.clientWidth > 0 && el.clientWidth < 480, updates: [], quiet: false,
     scene: make("div", { class: "scene" }),
     controls: make("div", { class: "controls" }),
     numbers: make("p", { class: "numbers" }),
@@ -90,20 +90,17 @@ function frame({ model, el }, name, paint, arrange = () => {}) {
   for (const trait of traits) model.on(`change:${trait}`, follow);
   let soon = 0;
   const rooms = new Map();
-  let width = el.clientWidth; // 0: not to be seen yet, as in a tab that is not open
-  ui.narrow = isNarrow();
+  let known;
   const watch = new ResizeObserver(() => requestAnimationFrame(fit));
   watch.observe(root);
   return ui;
 
-  function isNarrow() {
-    return width > 0 && width < 480;
-  }
   function fit() {
-    if ([width, 0].includes(el.clientWidth) || !root.isConnected) return;
-    width = el.clientWidth;
-    if (ui.narrow !== isNarrow()) {
-      ui.narrow = isNarrow();
+    const width = el.clientWidth, narrow = width < 480;
+    if (!width || width === known) return; // 0: in a tab that is not open
+    known = width;
+    if (ui.narrow !== narrow) {
+      ui.narrow = narrow;
       arrange();
       repaint();
     }

@@ -3,7 +3,7 @@
 from bnlib.learn.question import Order
 
 EXERCISE = Order(
-    name="training_step",
+    name="train_and_score",
     items=("train", "forward", "backward", "step", "eval", "score"),
     pairs=(
         ("train", "forward"),

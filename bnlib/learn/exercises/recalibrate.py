@@ -1,0 +1,179 @@
+"""Exercise: population statistics from batches of unequal size (chapter 06, recalibration)."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from bnlib.learn.exercise import Ask, CodeExercise, Inputs, Property, Unfit, batch, by_hand, need_shape
+from bnlib.learn.show import unequal
+
+NAMES = ("mean", "var")
+AXES = (0, 2, 3)
+FAR = (
+    512.0  # squares of numbers so large have lost what the variance needs, in float32; the numbers themselves have not
+)
+
+
+def ask(answer, inputs: Inputs):
+    """The answer gets all inputs, in their order, as one list."""
+    batches = list(inputs.values())
+    found = answer(batches)
+    if not isinstance(found, (tuple, list)) or len(found) != len(NAMES):
+        raise Unfit("type", name="recalibrate(…)", got=type(found).__name__, expected="(mean, var)")
+    shape = batches[0].shape[1:2]
+    return {name: need_shape(name, value, shape) for name, value in zip(NAMES, found, strict=True)}
+
+
+def named(*batches: Tensor) -> Inputs:
+    return {f"X{i}": X for i, X in enumerate(batches, start=1)}
+
+
+def drawn(*sizes: int, shape: tuple[int, int, int]):
+    """Batches of the same distribution, but each moved by a number of its own, as batches that are not well mixed."""
+
+    def make(generator):
+        whole = batch(sum(sizes), *shape, generator=generator)
+        return named(*(X + torch.randn(1, generator=generator) for X in whole.split(sizes)))
+
+    return make
+
+
+def right(batches):
+    n = sum(X.numel() // X.shape[1] for X in batches)  # N * H * W, of all together
+    mean = sum(X.sum(dim=(0, 2, 3)) for X in batches) / n
+    squares = sum(((X - mean.view(1, -1, 1, 1)) ** 2).sum(dim=(0, 2, 3)) for X in batches)
+    return mean, squares / n
+
+
+def parts(batches, correction=0):
+    """Of each batch: its share of all samples, and its mean and variance, (batches, C)."""
+    statistics = [torch.var_mean(X, AXES, correction=correction) for X in batches]
+    shares = torch.tensor([float(len(X)) for X in batches])[:, None]
+    var, mean = (torch.stack(s) for s in zip(*statistics, strict=True))
+    return shares / shares.sum(), mean, var
+
+
+def plain_average(batches, correction=0):
+    _, mean, var = parts(batches, correction)
+    return mean.mean(0), var.mean(0)
+
+
+def between_forgotten(batches):
+    share, mean, var = parts(batches)
+    return (share * mean).sum(0), (share * var).sum(0)
+
+
+def unweighted(batches):
+    _, mean, var = parts(batches)
+    return mean.mean(0), var.mean(0) + mean.var(0, correction=0)
+
+
+def unbiased_within(batches):
+    share, mean, var = parts(batches, correction=1)
+    middle = (share * mean).sum(0)
+    return middle, (share * (var + (mean - middle) ** 2)).sum(0)
+
+
+def unbiased(batches):
+    var, mean = torch.var_mean(torch.cat(batches), AXES)
+    return mean, var
+
+
+def cancellation(batches):
+    n = sum(X.numel() // X.shape[1] for X in batches)
+    mean = sum(X.sum(dim=AXES) for X in batches) / n
+    return mean, sum((X**2).sum(dim=AXES) for X in batches) / n - mean**2
+
+
+def moving_average(batches):
+    mean, var = torch.zeros(batches[0].shape[1]), torch.ones(batches[0].shape[1])
+    for X in batches:
+        F.batch_norm(X, mean, var, training=True)
+    return mean, var
+
+
+def divided_by_samples(batches):
+    n = sum(len(X) for X in batches)
+    mean = sum(X.sum(dim=AXES) for X in batches) / n
+    return mean, sum(((X - mean.view(1, -1, 1, 1)) ** 2).sum(dim=AXES) for X in batches) / n
+
+
+def variance_divided_by_samples(batches):
+    X = torch.cat(batches)
+    mean = X.mean(dim=AXES, keepdim=True)
+    return mean.flatten(), ((X - mean) ** 2).sum(dim=AXES) / len(X)
+
+
+MISTAKES = {
+    "plain_average": plain_average,
+    "like_update_bn": lambda batches: plain_average(batches, correction=1),
+    "between_forgotten": between_forgotten,
+    "unweighted": unweighted,
+    "unbiased_within": unbiased_within,
+    "unbiased": unbiased,
+    "cancellation": cancellation,
+    "last_batch": lambda batches: right(batches[-1:]),
+    "moving_average": moving_average,
+    "divided_by_samples": divided_by_samples,
+    "variance_divided_by_samples": variance_divided_by_samples,
+    "deviation": lambda batches: (right(batches)[0], right(batches)[1].sqrt()),
+}
+
+
+def both(call: str, seen, mean, var) -> str | None:
+    """None if mean and variance are as given, else the first that is not."""
+    pairs = zip(NAMES, (mean, var), strict=True)
+    found = (unequal(name, seen[name], value) for name, value in pairs)
+    broken = next((each for each in found if each), None)
+    return broken and f"{call}: {broken}"
+
+
+def any_order(ask: Ask, inputs: Inputs) -> str | None:
+    seen = ask(inputs)
+    return both("recalibrate(batches[::-1])", ask(named(*reversed(inputs.values()))), *seen.values())
+
+
+def dealt_otherwise(ask: Ask, inputs: Inputs) -> str | None:
+    """One sample alone, then all others; two values at least in a batch."""
+    whole, seen = torch.cat(list(inputs.values())), ask(inputs)
+    return both("recalibrate([X[:1], X[1:]])", ask(named(whole[:1].clone(), whole[1:].clone())), *seen.values())
+
+
+def far_from_zero(ask: Ask, inputs: Inputs) -> str | None:
+    moved = named(*(X + FAR for X in inputs.values()))
+    var, mean = torch.var_mean(torch.cat(list(moved.values())).double(), AXES, correction=0)
+    return both(f"recalibrate([X + {FAR:g} for X in batches])", ask(moved), mean, var)
+
+
+def doubled(ask: Ask, inputs: Inputs) -> str | None:
+    seen = ask(inputs)
+    twice = ask(named(*(2 * X for X in inputs.values())))
+    return both("recalibrate([2 * X for X in batches])", twice, 2 * seen["mean"], 4 * seen["var"])
+
+
+def like_torch(ask: Ask, inputs: Inputs) -> str | None:
+    var, mean = torch.var_mean(torch.cat(list(inputs.values())), AXES, correction=0)
+    return both("recalibrate(batches)", ask(inputs), mean, var)
+
+
+EXERCISE = CodeExercise(
+    name="recalibrate",
+    call="recalibrate(batches)",
+    ask=ask,
+    inputs=(
+        by_hand(X1=[[[[1.0, 3.0]]]], X2=[[[[4.0, 6.0]]], [[[8.0, 10.0]]]]),
+        by_hand(X1=[[[[8191.0, 8193.0]]]], X2=[[[[8191.0, 8193.0]]], [[[8193.0, 8191.0]]]]),
+        by_hand(X1=[[[[1.0, 3.0]], [[0.0, 2.0]]]], X2=[[[[4.0, 6.0]], [[7.0, 7.0]]], [[[8.0, 10.0]], [[-1.0, 5.0]]]]),
+        drawn(6, 2, 4, shape=(3, 2, 2)),
+        drawn(5, 5, 1, shape=(2, 1, 3)),
+    ),
+    right=right,
+    mistakes=MISTAKES,
+    properties=(
+        Property("any_order", any_order),
+        Property("dealt_otherwise", dealt_otherwise),
+        Property("far_from_zero", far_from_zero),
+        Property("doubled", doubled),
+        Property("like_torch", like_torch),
+    ),
+)

@@ -1,0 +1,79 @@
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+
+class LikeTorchvision(nn.Module):
+    def __init__(self, num_features):
+        super().__init__()
+        for name, value in (("weight", 1.0), ("bias", 0.0), ("running_mean", 0.0), ("running_var", 1.0)):
+            self.register_buffer(name, torch.full((num_features,), value))
+
+    def forward(self, X):
+        scale = self.weight * (self.running_var + 1e-5).rsqrt()
+        return X * scale + (self.bias - self.running_mean * scale)
+
+
+class ForwardDecides(nn.BatchNorm1d):
+    def __init__(self, num_features):
+        super().__init__(num_features)
+        self.weight.requires_grad = self.bias.requires_grad = False
+
+    def forward(self, X):
+        kept = self.running_mean, self.running_var
+        return F.batch_norm(X, *kept, self.weight, self.bias, training=False, eps=self.eps)
+
+
+class EvalEachTime(nn.BatchNorm1d):
+    def __init__(self, num_features):
+        super().__init__(num_features)
+        for parameter in self.parameters():
+            parameter.requires_grad_(False)
+
+    def forward(self, X):
+        self.eval()
+        return super().forward(X)
+
+
+class TrainSetsFalse(nn.BatchNorm1d):
+    def __init__(self, num_features):
+        super().__init__(num_features)
+        self.requires_grad_(False)
+        self.training = False
+
+    def train(self, mode=True):
+        self.training = False
+        return self
+
+
+RIGHT = [LikeTorchvision, ForwardDecides, EvalEachTime, TrainSetsFalse]
+
+
+class Louder(ForwardDecides):
+    def forward(self, X):
+        return 1.1 * super().forward(X)
+
+
+class Forgets(ForwardDecides):
+    def forward(self, X):
+        Y = super().forward(X).clone()
+        if self.training:
+            self.running_mean = self.running_mean + 0.5
+        else:
+            Y = F.batch_norm(X, self.running_mean - 0.5, self.running_var, self.weight, self.bias)
+        return Y
+
+
+class HalfDetached(ForwardDecides):
+    def forward(self, X):
+        return super().forward((X + X.detach()) / 2)
+
+
+UNKNOWN = {
+    Louder: "by_its_constants",
+    Forgets: "statistics_stand_still",
+    HalfDetached: "gradient_passes",
+    lambda d: nn.LayerNorm(d, elementwise_affine=False): "shape",
+    lambda d: F.batch_norm: "type",
+    lambda d: nn.BatchNorm1d(d + 1): "raises",
+}

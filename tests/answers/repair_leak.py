@@ -1,0 +1,70 @@
+from copy import deepcopy
+
+import torch
+
+from bnlib.training.scoring import in_prediction_mode
+
+
+def by_context(net, batches):
+    with in_prediction_mode(net), torch.no_grad():
+        return torch.cat([net(X).argmax(dim=1) == y for X, y in batches]).float().mean()
+
+
+def a_copy(net, batches):
+    copy, hits = deepcopy(net).eval(), []
+    for X, y in batches:
+        hits += (copy(X).argmax(dim=1) == y).tolist()
+    return sum(hits) / len(hits)
+
+
+def restored(net, batches):
+    before = net.training
+    try:
+        net.eval()
+        X, y = (torch.cat(parts) for parts in zip(*batches, strict=True))
+        return torch.count_nonzero(net(X).argmax(1) == y).item() / len(y)
+    finally:
+        net.train(before)
+
+
+def each_batch(net, batches):
+    before, right, total = net.training, 0, 0
+    for X, y in batches:
+        net.train(False)
+        right += int((net(X).max(dim=1).indices == y).sum())
+        net.train(before)
+        total += y.numel()
+    return right / total
+
+
+RIGHT = [by_context, a_copy, restored, each_batch]
+
+
+def errors(net, batches):
+    return 1 - a_copy(net, batches)
+
+
+def first_alone(net, batches):
+    return a_copy(net, batches[:1])
+
+
+def forgets(net, batches):
+    found = a_copy(net, batches)
+    net[0].running_mean.mul_(0.5)
+    return found
+
+
+def exchanges_the_mode(net, batches):
+    found = a_copy(net, batches)
+    net.train(not net.training)
+    return found
+
+
+UNKNOWN = {
+    errors: "by_the_buffers",
+    first_alone: "by_the_buffers",
+    forgets: "statistics_untouched",
+    exchanges_the_mode: "mode_as_before",
+    lambda net, batches: "1": "type",
+    lambda net, batches: None: "nothing",
+}

@@ -1,0 +1,65 @@
+from copy import deepcopy
+
+import torch
+
+from bnlib.training.scoring import in_prediction_mode
+
+
+def a_copy(net, X):
+    with torch.no_grad():
+        return deepcopy(net).eval()(X)
+
+
+def by_context(net, X):
+    with in_prediction_mode(net), torch.no_grad():
+        return net(X)
+
+
+@torch.inference_mode()
+def restored_by_name(net, X):
+    modes = {name: module.training for name, module in net.named_modules()}
+    try:
+        return net.eval()(X).clone()
+    finally:
+        for name, module in net.named_modules():
+            module.training = modes[name]
+
+
+def children_first(net, X):
+    modes = [module.training for module in net.modules()]
+    for module in net.modules():
+        module.training = False
+    scores = net(X).detach()
+    for module, mode in zip(net.modules(), modes, strict=True):
+        module.training = mode
+    return scores
+
+
+RIGHT = [a_copy, by_context, restored_by_name, children_first]
+
+
+def centred(net, X):
+    scores = a_copy(net, X)
+    return scores - scores.mean(dim=0)
+
+
+def leaves_dropout_on(net, X):
+    scores = by_context(net, X)
+    net[1].training = not net[1].training
+    return scores
+
+
+def touches_the_mean(net, X):
+    scores = a_copy(net, X)
+    net[0].running_mean.mul_(0.5).add_(1)
+    return scores
+
+
+UNKNOWN = {
+    centred: "alone",
+    lambda net, X: a_copy(net, X).clamp(max=0.5): "by_the_buffers",
+    touches_the_mean: "statistics_untouched",
+    leaves_dropout_on: "modes_as_before",
+    lambda net, X: a_copy(net, X).argmax(dim=1): "shape",
+    lambda net, X: a_copy: "type",
+}

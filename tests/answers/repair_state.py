@@ -1,0 +1,75 @@
+import torch
+from torch import nn
+
+
+class UnderNoGrad(nn.Module):
+    def __init__(self, num_features):
+        super().__init__()
+        self.register_buffer("mean", torch.zeros(num_features))
+        self.register_buffer("std", torch.ones(num_features))
+
+    @torch.no_grad()
+    def fit(self, X):
+        std, mean = torch.std_mean(X, dim=0)
+        self.mean[:] = mean
+        self.std[:] = std
+
+    def forward(self, X):
+        return (X - self.mean) / self.std
+
+
+class ByData(UnderNoGrad):
+    def fit(self, X):
+        self.mean.data, self.std.data = X.mean(0), X.std(0)
+
+
+class NnBuffer(UnderNoGrad):
+    def __init__(self, num_features):
+        nn.Module.__init__(self)
+        self.mean = nn.Buffer(torch.zeros(num_features))
+        self.std = nn.Buffer(torch.ones(num_features))
+
+
+class Loops(UnderNoGrad):
+    def fit(self, X):
+        for j in range(X.shape[1]):
+            column = X[:, j].tolist()
+            mean = sum(column) / len(column)
+            self.mean[j] = mean
+            self.std[j] = (sum((x - mean) ** 2 for x in column) / (len(column) - 1)) ** 0.5
+
+
+RIGHT = [UnderNoGrad, ByData, NnBuffer, Loops]
+
+
+class Biased(UnderNoGrad):
+    def fit(self, X):
+        self.mean.copy_(X.mean(0))
+        self.std.copy_(X.std(0, correction=0))
+
+
+class CountsToo(UnderNoGrad):
+    def __init__(self, num_features):
+        super().__init__(num_features)
+        self.register_buffer("number", torch.zeros(()))
+
+
+class FitsWhenLoaded(UnderNoGrad):
+    def load_state_dict(self, state, **options):
+        return super().load_state_dict({name: 2 * value for name, value in state.items()}, **options)
+
+
+class StaysInFloat32(UnderNoGrad):
+    def double(self):
+        return self
+
+
+UNKNOWN = {
+    StaysInFloat32: "moved",
+    Biased: "standardized",
+    FitsWhenLoaded: "loaded_alike",
+    CountsToo: "saved",
+    lambda d: nn.LayerNorm(d): "missing",
+    lambda d: UnderNoGrad(d + 1): "shape",
+    lambda d: torch.zeros(d): "type",
+}
