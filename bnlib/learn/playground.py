@@ -137,10 +137,11 @@ class Playground(CourseWidget):
             for name in norms
         ]
         label = self.say("norms")
-        sentences = (self.say("at_step", step=1), label, self.marks["semicolon"].join(numbers))
+        told = self.marks["sentences"].format(first=self.say("at_step", step=1), second=label)
+        told = self.marks["sentences"].format(first=told, second=self.marks["semicolon"].join(numbers))
         return (
             f'<svg viewBox="0 0 600 210" role="img" aria-label="{label}" style="max-width:600px;background:#fff">'
-            f"{''.join(parts)}</svg><p>{self.marks['space'].join(sentences)}</p>"
+            f"{''.join(parts)}</svg><p>{told}</p>"
         )
 
 

@@ -119,7 +119,7 @@ UNKNOWN = {
     plain_training: "statistics_of_parts",
     also(loss=lambda value: value + 0.1): "mean_over_samples",
     only_the_first_time: "again_the_same",
-    divided_with_the_right_loss: "mistake",
+    divided_with_the_right_loss: "mean_over_samples",
     also(loss=lambda value: None): "nothing",
     also(loss=str): "type",
     also(loss=lambda value: torch.full((2,), value)): "shape",
