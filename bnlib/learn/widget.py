@@ -30,19 +30,17 @@ def fixed(value: float, digits: int = 2) -> str:
     return f"{value:z.{digits}f}".replace("-", "−")
 
 
-class CourseWidget(anywidget.AnyWidget):
-    """Base class: a subclass names its module, declares its state by `bnlib.learn.traits`, and draws its still picture.
+class PageWidget(anywidget.AnyWidget):
+    """What is drawn by one module in a kernel's page and in the built book, and stored with a still picture.
 
-    The words that it shows are those of the tables [widget] and [widget_NAME] of the language it is made in.
+    A subclass names its module and says what of it is stored. Its words are those of the language it is made in.
     """
 
     name = ""  # of the module bnlib/learn/NAME.js
+    key = ""  # of one among several on a page: "exercise.normalize" is found under #exercise-normalize
 
     lang = Unicode().tag(sync=True)
     strings = Dict().tag(sync=True)
-    limits = Dict().tag(sync=True)  # state trait -> its bounds, or the values that it may take
-    data = Dict().tag(sync=True)  # what runs have measured, where a widget shows that
-    initial = Dict().tag(sync=True)  # the state that a reset goes back to; in the book, the stored one
 
     _ipython_display_ = None  # ipywidgets 7, as on Colab, would otherwise drop the stored text/html
 
@@ -50,6 +48,44 @@ class CourseWidget(anywidget.AnyWidget):
         if "name" in vars(cls):  # anywidget derives classes of its own from ours
             cls._esm = module(cls.name)
         super().__init_subclass__(**kwargs)
+
+    def carried(self) -> dict:
+        """What the module needs in a page without a kernel, as JSON can hold it."""
+        raise NotImplementedError(f"{type(self).__name__} has no carried()")
+
+    def picture(self) -> str:
+        """What stands where no script runs, as HTML."""
+        raise NotImplementedError(f"{type(self).__name__} has no picture()")
+
+    def say(self, key: str, **values: object) -> str:
+        """A sentence of the widget in its own language, with `{name}` fields filled in."""
+        return self.strings[key].format(**values)
+
+    def stored_html(self) -> str:
+        """The output that is stored in a notebook: state and picture, the same bytes for the same state."""
+        text = json.dumps(self.carried(), ensure_ascii=False, sort_keys=True, separators=(",", ":"))
+        state = escape(text, quote=False).replace("'", "&#39;")  # its double quotes stay one byte each
+        key = f' data-key="{self.key}"' if self.key else ""
+        return (
+            f'<div class="bnlib-widget" lang="{self.lang}" data-widget="{self.name}"{key} data-state=\'{state}\'>'
+            f"{self.picture()}</div>"
+        )
+
+    def _repr_mimebundle_(self, **kwargs):
+        bundle = super()._repr_mimebundle_(**kwargs)
+        data, metadata = bundle if isinstance(bundle, tuple) else (bundle or {}, {})
+        return {**data, "text/html": self.stored_html(), "text/plain": type(self).__name__}, metadata
+
+
+class CourseWidget(PageWidget):
+    """Base class of the widgets that show one idea: a subclass declares its state by `bnlib.learn.traits`.
+
+    The words that it shows are those of the tables [widget] and [widget_NAME].
+    """
+
+    limits = Dict().tag(sync=True)  # state trait -> its bounds, or the values that it may take
+    data = Dict().tag(sync=True)  # what runs have measured, where a widget shows that
+    initial = Dict().tag(sync=True)  # the state that a reset goes back to; in the book, the stored one
 
     def __init__(self, **state) -> None:
         unknown = set(state) - set(self.traits(state=True))
@@ -71,26 +107,6 @@ class CourseWidget(anywidget.AnyWidget):
         """What the widget shows of recorded runs, as JSON can hold it; nothing, unless a subclass says otherwise."""
         return {}
 
-    def picture(self) -> str:
-        """The still picture, as HTML, for where no script runs."""
-        raise NotImplementedError(f"{type(self).__name__} has no picture()")
-
-    def say(self, key: str, **values: object) -> str:
-        """A sentence of the widget in its own language, with `{name}` fields filled in."""
-        return self.strings[key].format(**values)
-
-    def stored_html(self) -> str:
-        """The output that is stored in a notebook: state and picture, the same bytes for the same state."""
+    def carried(self) -> dict:
         names = [*self.traits(state=True), "lang", "strings", "limits", *(["data"] if self.data else [])]
-        state = {name: getattr(self, name) for name in names}
-        text = json.dumps(state, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-        carried = escape(text, quote=False).replace("'", "&#39;")  # its double quotes stay one byte each
-        return (
-            f'<div class="bnlib-widget" lang="{self.lang}" data-widget="{self.name}" data-state=\'{carried}\'>'
-            f"{self.picture()}</div>"
-        )
-
-    def _repr_mimebundle_(self, **kwargs):
-        bundle = super()._repr_mimebundle_(**kwargs)
-        data, metadata = bundle if isinstance(bundle, tuple) else (bundle or {}, {})
-        return {**data, "text/html": self.stored_html(), "text/plain": type(self).__name__}, metadata
+        return {name: getattr(self, name) for name in names}
