@@ -1,6 +1,7 @@
 // Bring the widgets stored in a page to life without a kernel: a model with the few methods the modules use. Each is drawn
 // when it comes near the window, or a key is pressed (Tab must find its controls); until then its still picture stands.
 // A page's address may carry a setting, ?NAME={"trait": value}#widget-NAME: the button under a widget copies such a link.
+// Of one kind several may stand on a page: each has a key, which then takes the place of the name.
 (() => {
   class Model {
     constructor(state) {
@@ -25,8 +26,8 @@
   }
 
   // what the address asks for, as far as the widget allows it
-  function asked(name, stored) {
-    const text = new URLSearchParams(location.search).get(name);
+  function asked(key, stored) {
+    const text = new URLSearchParams(location.search).get(key);
     if (text === null) return {};
     let wanted;
     try {
@@ -36,7 +37,7 @@
       return {};
     }
     return Object.fromEntries(
-      Object.entries(wanted || {}).filter(([key, value]) => key in stored.limits && fits(value, stored.limits[key])),
+      Object.entries(wanted || {}).filter(([trait, value]) => trait in stored.limits && fits(value, stored.limits[trait])),
     );
   }
 
@@ -48,7 +49,7 @@
     return Array.isArray(value) && value.length >= limit.least && value.length <= limit.most && value.every(inside);
   }
 
-  function linkButton(name, stored, model) {
+  function linkButton({ id, key }, stored, model) {
     const button = document.createElement("button");
     const { copy_link: label, copied, linked } = model.get("strings");
     button.type = "button";
@@ -56,28 +57,29 @@
     button.className = "bnlib-widget-link";
     button.textContent = label;
     button.addEventListener("click", async () => {
-      const changed = Object.keys(stored.limits).filter((key) => JSON.stringify(stored[key]) !== JSON.stringify(model.get(key)));
+      const changed = Object.keys(stored.limits).filter((trait) => JSON.stringify(stored[trait]) !== JSON.stringify(model.get(trait)));
       const address = new URL(location.href);
-      address.searchParams.set(name, JSON.stringify(Object.fromEntries(changed.map((key) => [key, model.get(key)]))));
-      address.hash = `widget-${name}`;
+      address.searchParams.set(key, JSON.stringify(Object.fromEntries(changed.map((trait) => [trait, model.get(trait)]))));
+      address.hash = id;
       history.replaceState(null, "", address);
       // a page from a plain server may not write to the clipboard, nor may one whose reader has refused
       const written = await navigator.clipboard?.writeText(address.href).then(() => true, () => false);
       button.textContent = written ? copied : linked;
     });
-    for (const key of Object.keys(stored.limits)) model.on(`change:${key}`, () => { button.textContent = label; });
+    for (const trait of Object.keys(stored.limits)) model.on(`change:${trait}`, () => { button.textContent = label; });
     return button;
   }
 
   function bring(place) {
-    const name = place.dataset.widget;
+    const { widget: name, key = name } = place.dataset;
     const stored = JSON.parse(place.dataset.state);
-    const model = new Model({ ...structuredClone(stored), ...asked(name, stored) });
+    const settable = "limits" in stored; // a card has no setting that an address could carry
+    const model = new Model({ ...structuredClone(stored), ...(settable ? asked(key, stored) : {}) });
     const still = [...place.childNodes];
     place.replaceChildren();
     try {
       window.bnlibWidgets[name].render({ model, el: place });
-      place.append(linkButton(name, stored, model));
+      if (settable) place.append(linkButton({ id: place.id, key }, stored, model));
     } catch (error) {
       place.replaceChildren(...still); // the picture stays, and so do the other widgets
       reportError(error);

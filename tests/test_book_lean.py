@@ -158,7 +158,7 @@ def test_nothing_jumps_when_widgets_and_mathematics_arrive(served_book, chromium
     page = visit(chromium, f"{served_book}/{name}", width)
     for widget in page.locator(".bnlib-widget[data-widget]").all():
         widget.evaluate("box => box.scrollIntoView({behavior: 'instant'})")
-        widget.locator(".bnlib-widget-link").wait_for()
+        widget.locator(".bnlib-frame").wait_for()
     page.evaluate("scrollTo({top: 0, behavior: 'instant'})")
     rest(page)
     assert page.evaluate("noted.shift") < 0.01

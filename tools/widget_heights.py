@@ -28,24 +28,29 @@ HEAD = """/* The room that each widget needs at most, by language and width of t
 MEASURE = """() => [...document.querySelectorAll(".bnlib-widget")].map((place) => {
   place.style.minHeight = "0";
   const rem = parseFloat(getComputedStyle(document.documentElement).fontSize);
-  return [place.dataset.widget, place.getBoundingClientRect().height / rem];
+  const selector = place.dataset.key ? `[data-key="${place.dataset.key}"]` : `[data-widget="${place.dataset.widget}"]`;
+  return [selector, place.getBoundingClientRect().height / rem];
 })"""
 
 
-def measured(page) -> dict[tuple[str, str], dict[int | None, float]]:
-    """(widget, language of its page) -> greatest width of the window -> its greatest height in rem."""
+def measured(page, book: Path = BOOK) -> dict[tuple[str, str], dict[int | None, float]]:
+    """(selector of a widget, language of its page) -> greatest width of the window -> its greatest height in rem.
+
+    A card is text in the one form as in the other, so the higher of the two counts.
+    """
     heights = defaultdict(lambda: defaultdict(float))
-    for path in sorted(BOOK.glob("chapters/*/*.html")):
+    for path in sorted(book.glob("chapters/*/*.html")):
         if 'class="bnlib-widget"' not in path.read_text(encoding="utf-8"):
             continue
         for limit, widths in RANGES.items():
             for width in widths:
                 page.set_viewport_size({"width": width, "height": 900})
                 page.goto(path.as_uri())
-                page.keyboard.press("Shift")  # or a widget would wait until it comes near the window
                 language = page.locator("html").get_attribute("lang")
-                for name, height in page.evaluate(MEASURE):
-                    known = heights[name, language]
+                still = [(selector, height) for selector, height in page.evaluate(MEASURE) if "key" in selector]
+                page.keyboard.press("Shift")  # or a widget would wait until it comes near the window
+                for selector, height in [*still, *page.evaluate(MEASURE)]:
+                    known = heights[selector, language]
                     known[limit] = max(known[limit], math.ceil(4 * height) / 4)
     return heights
 
@@ -55,8 +60,8 @@ def style(heights: dict[tuple[str, str], dict[int | None, float]]) -> str:
     lines = [HEAD, "@media (scripting: enabled) {\n"]
     for limit in RANGES:
         rules = [
-            f'html:lang({language}) .bnlib-widget[data-widget="{name}"] {{ min-height: {by_width[limit]:g}rem; }}\n'
-            for (name, language), by_width in sorted(heights.items())
+            f"html:lang({language}) .bnlib-widget{selector} {{ min-height: {by_width[limit]:g}rem; }}\n"
+            for (selector, language), by_width in sorted(heights.items())
         ]
         if limit is None:
             lines += [f"  {rule}" for rule in rules]

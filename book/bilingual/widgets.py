@@ -13,7 +13,7 @@ from sphinx.errors import ExtensionError
 
 from bilingual import settings
 
-_STORED = re.compile(r'<div class="bnlib-widget"[^>]*? data-widget="([a-z0-9_]+)"')
+_STORED = re.compile(r'(<div class="bnlib-widget"[^>]*?) data-widget="([a-z0-9_]+)"(?: data-key="([a-z0-9_.]+)")?')
 _FOLDER = "widgets"
 _STARTER = "course-widgets.js"  # book/course-widgets.js: finds the stored widgets and draws them
 
@@ -32,20 +32,32 @@ def _starter(app) -> Path:
 
 
 def _scripts(app, pagename, templatename, context, doctree) -> None:
-    """Load the widgets of this page, then what brings them to life; a link may lead to each, as #widget-NAME."""
-    names = sorted(set(_STORED.findall(context.get("body") or "")))
+    """Load the widgets of this page, then what brings them to life; a link may lead to each (see `_named`)."""
+    found = _STORED.findall(context.get("body") or "")
+    names = sorted({name for _, name, _ in found})
     if not names:
         return
-    for name in names:
-        context["body"] = context["body"].replace(
-            f' data-widget="{name}"', f' id="widget-{name}" data-widget="{name}"', 1
-        )
+    context["body"] = _named(context["body"])
     for path in [*(_module(app, name) for name in names), _starter(app)]:
         if not path.is_file():
             raise ExtensionError(f"{pagename} holds the widgets {', '.join(names)}, but there is no {path}")
     for name in names:
         app.add_js_file(f"{_FOLDER}/{name}.js", loading_method="defer")
     app.add_js_file(f"{_FOLDER}/{_STARTER}", loading_method="defer", priority=900)
+
+
+def _named(body: str) -> str:
+    """Give the first of each an id: #widget-NAME, or what its key says, "exercise.normalize": #exercise-normalize."""
+    seen = set()
+
+    def name(stored: re.Match) -> str:
+        key = stored[3].replace(".", "-") if stored[3] else f"widget-{stored[2]}"
+        if key in seen:
+            return stored[0]
+        seen.add(key)
+        return f'{stored[1]} id="{key}"{stored[0].removeprefix(stored[1])}'
+
+    return _STORED.sub(name, body)
 
 
 def _write(app, exception) -> None:
