@@ -9,7 +9,7 @@ import pytest
 os.environ.setdefault("MPLBACKEND", "Agg")
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # the cores are shared; tests are small
 
-pytest_plugins = ("browser_fixtures", "screenshots")
+pytest_plugins = ("browser_fixtures", "screenshots", "card_book")
 
 
 def pytest_terminal_summary(terminalreporter):
@@ -20,6 +20,14 @@ def pytest_terminal_summary(terminalreporter):
     if lines and "BNLIB_SKIPPED" in os.environ:
         with Path(os.environ["BNLIB_SKIPPED"]).open("a", encoding="utf-8") as file:
             file.writelines(line + "\n" for line in lines)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def learner(tmp_path_factory):
+    """Checks note what a learner does; here in a file of the tests, not in the developer's own."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("BNLIB_PROGRESS", str(tmp_path_factory.mktemp("learner") / "progress.json"))
+        yield
 
 
 @pytest.fixture

@@ -33,7 +33,7 @@ def stored_state(widget) -> dict:
 
 def test_every_module_has_its_class():
     modules = {path.stem for path in base._HERE.glob("*.js")}
-    assert modules == {widget.name for widget in WIDGETS}
+    assert modules == {widget.name for widget in WIDGETS} | {"card", "board"}  # these two: see test_card.py
 
 
 @each

@@ -13,6 +13,7 @@ PAGES = {
     (path.parent.name, name): f"chapters/{path.parent.name}/{path.stem}.html"
     for path in sorted((ROOT / "chapters").glob("*/*.ipynb"))
     for name in re.findall(r'data-widget=\\"(\w+)\\"', path.read_text("utf-8"))
+    if name not in ("card", "board")  # see test_card_browser.py
 }
 each = pytest.mark.parametrize(("language", "name"), list(PAGES))
 english = pytest.mark.parametrize("name", [name for language, name in PAGES if language == "en"])

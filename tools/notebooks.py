@@ -8,6 +8,7 @@ named with its error; its notebook is then left as it was.
 
 import os
 import sys
+import tempfile
 from pathlib import Path
 
 import nbformat
@@ -30,7 +31,9 @@ def main(names: list[str]) -> int:
             f"no notebook {', '.join(missing)}; expected paths such as chapters/en/02_formulas.ipynb", file=sys.stderr
         )
         return 2
-    failed = [path for path in paths if not run(path)]
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["BNLIB_PROGRESS"] = str(Path(folder) / "progress.json")  # the answers in it are no learner's
+        failed = [path for path in paths if not run(path)]
     return 1 if failed else 0
 
 

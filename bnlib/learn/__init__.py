@@ -1,6 +1,8 @@
 """Widgets that teach, live in a notebook's kernel and in the built page without one; and exercises that answer back."""
 
 from bnlib.learn.axes import SharedStatistics
+from bnlib.learn.board import Board, progress
+from bnlib.learn.card import Exercise
 from bnlib.learn.checker import check
 from bnlib.learn.frontier import LearningRateFrontier
 from bnlib.learn.lag import MovingAverageLag
@@ -12,7 +14,10 @@ from bnlib.learn.projection import BackwardProjection
 
 __all__ = [
     "check",
+    "progress",
     "BackwardProjection",
+    "Board",
+    "Exercise",
     "LearningRateFrontier",
     "MovingAverageLag",
     "NoiseDial",

@@ -1,12 +1,14 @@
 """The check of an answer in a notebook."""
 
 import time
+from dataclasses import replace
 from inspect import isclass
 
 from torch import Generator
 from torch.nn import Module
 
 from bnlib import language
+from bnlib.learn import record
 from bnlib.learn.attempt import SECONDS
 from bnlib.learn.diagnosis import Finding, diagnose
 from bnlib.learn.exercise import CodeExercise, Inputs
@@ -22,7 +24,8 @@ def check(name: str, answer: object, seed: int | None = None) -> Report:
     """Check an answer to an exercise, and say what is wrong with it; the report shows itself at the end of a cell.
 
     An answer in code is called on small inputs and on random ones, each time with a time limit. Whatever it does,
-    nothing is raised; what it prints is dropped, and torch's modes and random numbers are afterwards as they were.
+    nothing is raised; what it prints is dropped, and torch's modes and random numbers are afterwards as they were. The
+    result is noted for `progress`, on this machine alone.
 
     Args:
         name: of the exercise.
@@ -36,13 +39,22 @@ def check(name: str, answer: object, seed: int | None = None) -> Report:
     """
     if name not in names():
         raise ValueError(language.message("exercise.unknown", name=repr(name), names=", ".join(names())))
-    exercise = load(name)
+    return _kept(_checked(load(name), answer, seed))
+
+
+def _checked(exercise: CodeExercise | Question, answer: object, seed: int | None) -> Report:
     if isinstance(exercise, Question):
         return report(exercise, exercise.judge(answer))
     if not callable(answer) or (isclass(exercise.right) and isinstance(answer, Module)):
         return report(exercise, Finding("not_callable", values={"got": type(answer).__name__}))
     seed = Generator().seed() % 2**31 if seed is None else seed
     return report(exercise, diagnose(exercise, _looker(exercise, answer), seed))
+
+
+def _kept(result: Report) -> Report:
+    """Note the result in the learner's file; where that fails, the report says so."""
+    trouble = record.note_try(result.exercise, result.passed, result.diagnosis or result.kind)
+    return replace(result, sentences=(*result.sentences, trouble)) if trouble else result
 
 
 def _looker(exercise: CodeExercise, answer: object):

@@ -49,7 +49,7 @@ class Report:
 
     def _repr_html_(self) -> str:
         bar = f"border-left: 4px solid {_GREEN if self.passed else _ORANGE}; padding-left: 0.8em; margin: 0.5em 0"
-        said = "".join(f"<p>{_code(sentence)}</p>" for sentence in self.sentences)
+        said = "".join(f"<p>{in_html(sentence)}</p>" for sentence in self.sentences)
         shown = "".join(
             f'<div style="margin: 0.2em 0; overflow-wrap: anywhere">{escape(label)}<code>{escape(text)}</code></div>'
             for label, text in self.labels
@@ -59,7 +59,7 @@ class Report:
         )
 
 
-def _code(sentence: str) -> str:
+def in_html(sentence: str) -> str:
     """Escaped, with what stands between backticks as code."""
     parts = escape(sentence).split("`")
     return "".join(f"<code>{part}</code>" if i % 2 and i < len(parts) - 1 else part for i, part in enumerate(parts))
