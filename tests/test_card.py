@@ -1,4 +1,4 @@
-"""The card of each exercise and the board: lean, in both languages, readable without scripts; and both follow the file."""
+"""The card of each exercise and the board: lean, in both languages, readable without scripts; both follow the file."""
 
 import ast
 import json
@@ -8,6 +8,8 @@ from html import unescape
 
 import pytest
 from bs4 import BeautifulSoup
+from IPython.core.interactiveshell import InteractiveShell
+from IPython.utils.capture import capture_output
 from traitlets import TraitError
 
 from bnlib import language
@@ -58,9 +60,8 @@ def test_a_module_is_lean_and_asks_for_nothing(module):
     text = base.module(module)
     assert len(text.encode()) <= 30_000
     assert len(re.findall(r"(?m)^export ", text)) == 1 and "export default {" in text
-    assert not re.search(
-        r"(?m)^import |https?://(?!www\.w3\.org/2000/svg)|\beval\(|new Function|innerHTML|fetch\(|XMLHttp|sendBeacon", text
-    )
+    asks = r"(?m)^import |https?://(?!www\.w3\.org/2000/svg)|\beval\(|new Function|innerHTML|fetch\(|XMLHttp|sendBeacon"
+    assert not re.search(asks, text)
 
 
 @each
@@ -96,12 +97,11 @@ def test_each_word_of_a_module_is_there_and_each_that_is_there_is_used(code):
     language.set_language(code)
     python = "".join((base._HERE / f"{name}.py").read_text("utf-8") for name in ("card", "board", "record"))
     for widget in (Exercise(names()[0]), Board()):
-        text = base.module(widget.name).replace(base.module("board").partition("// The board")[0], "")
-        own = re.sub(r"(?s)^.*?// --- the frame:.*?\n}\n", "", text)  # frame() itself is not called
-        used = set(re.findall(r"\bsay\.(\w+)", own))
-        there = set(widget.strings)
+        own = base.module(widget.name).replace((base._HERE / "parts" / "frame.js").read_text("utf-8"), "")
+        used, there = set(re.findall(r"\bsay\.(\w+)", own)), set(widget.strings)
         assert used <= there
-        assert not [word for word in there - used if not re.search(rf"""["']{word}["']|board\.{word}\b|card\.{word}\b""", python)]
+        in_python = {word for word in there if re.search(rf"""["'.]{word}["']""", python)}
+        assert there <= used | in_python
 
 
 def test_an_unknown_exercise_is_refused_with_the_names():
@@ -131,7 +131,7 @@ def test_a_card_notes_what_is_opened_and_follows_the_file():
 def test_a_card_notes_several_traits_of_one_message_together():
     name = names("number")[0]
     card, seen = Exercise(name), []
-    card.observe(lambda change: seen.append(record.read()[name]), names=["answer", "tries", "passed"])
+    card.observe(lambda change: seen.append(record.read().get(name)), names=["answer", "tries", "passed"])
     card.set_state({"answer": 1.5, "tries": 1, "passed": True})
     assert record.read()[name] == replace(record.Entry(), answer=1.5, tries=1, passed=True)
     assert seen[-1] == record.read()[name] and (card.answer, card.tries, card.passed) == (1.5, 1, True)
@@ -164,7 +164,12 @@ def test_the_board_lists_all_exercises_and_follows_the_file(code):
 ANSWERS = {
     "choice": lambda q: [[], *([one] for one in q.options), list(q.right), list(q.options)],
     "number": lambda q: [q.value(), q.low, q.high, *(wrong() for wrong in q.mistakes.values()), (q.low + q.high) / 2],
-    "order": lambda q: [list(q.items), list(q.items[::-1]), *(swapped(q.items, i) for i in range(len(q.items) - 1))],
+    "order": lambda q: [
+        list(q.items),
+        list(q.items[::-1]),
+        *map(list, q.others),
+        *(swapped(q.items, i) for i in range(len(q.items) - 1)),
+    ],
 }
 TOLD_OTHERWISE = ("no_option", "only_one", "wrong_order", "out_of_range")  # `check` names options, the card shows them
 
@@ -199,12 +204,24 @@ def test_what_is_no_answer_is_none(module_page, name):
 
 @pytest.mark.parametrize("name", names("order"))
 def test_an_order_begins_mixed(module_page, name):
-    items = Exercise(name).exercise["items"]
-    begun = module_page("card").evaluate("([n, items]) => [mixed(n, items), mixed(n, items)]", [name, items])
-    assert begun[0] == begun[1] != [item["name"] for item in items]
-    assert sorted(begun[0]) == sorted(item["name"] for item in items)
+    question, given = load(name), Exercise(name).exercise
+    begin = "({name, items, others}) => [1, 2].map(() => mixed(name, items, others))"
+    first, second = module_page("card").evaluate(begin, given)
+    assert first == second and sorted(first) == sorted(question.items)
+    assert question.judge(first).kind != "passed"
 
 
 def test_there_are_questions_of_each_kind():
     assert names("choice") and names("number") and names("order")
     assert any(isinstance(load(name), Choice) and len(load(name).right) > 1 for name in names("choice"))
+
+
+def test_a_question_about_a_figure_shows_it_above_its_card():
+    shell = InteractiveShell.instance()
+    with_figure = next(name for name in names("choice", "number") if load(name).figure)
+    for name, kinds in ((with_figure, ["image/svg+xml", "text/html", "text/html"]), ("normalize", ["text/html"])):
+        with capture_output(stdout=False, stderr=False) as shown:
+            shell.display_formatter.format(Exercise(name))
+        assert [next(iter({"image/svg+xml", "text/html"} & out.data.keys())) for out in shown.outputs] == kinds
+        assert f'data-key="exercise.{name}"' in shown.outputs[-1].data["text/html"]
+        assert "application/vnd.jupyter.widget-view+json" in shown.outputs[-1].data

@@ -144,8 +144,11 @@ def test_the_board_tells_each_exercise_in_its_language(code):
     language.set_language("en")
     lines = {"en": "✓ Normalize a batch: 1 try, no hint", "zh": "✓ 归一化一个小批量：试过1次，没看提示"}
     assert lines[code] in str(made).splitlines() and repr(made) == str(made)
-    others = {"en": ("2 tries, 1 hint", "no try yet, solution opened"), "zh": ("试过2次，看过1条提示", "还没试过，看过解答")}
-    assert all(any(line.endswith(other) for line in str(made).splitlines()) for other in others[code])
+    ends = {
+        "en": ("2 tries, 1 hint", "no try yet, solution opened"),
+        "zh": ("试过2次，看过1条提示", "还没试过，看过解答"),
+    }
+    assert all(any(line.endswith(end) for line in str(made).splitlines()) for end in ends[code])
     html = made._repr_html_()
     assert f'lang="{code}"' in html and html.count("<tr>") == len(names()) + 1 and html.count("✓") == 1
 
@@ -154,16 +157,18 @@ def test_followers_hear_of_each_change_until_they_are_gone():
     heard = []
 
     class Follower:
-        def hear(self):
-            heard.append(1)
+        def hear(self, entries):
+            heard.append(list(entries))
 
     follower = Follower()
     record.follow(follower.hear)
     check("normalize", right)
-    assert heard == [1]
-    del follower
+    assert heard == [["normalize"]]
     record.clear()
-    assert heard == [1]
+    assert heard == [["normalize"], []]
+    del follower
+    check("normalize", right)
+    assert heard == [["normalize"], []]
 
 
 def test_a_file_for_the_learner_alone(file):

@@ -61,7 +61,7 @@ class Progress:
         opened = words[("no_hint", "one_hint", "many_hints")[min(entry.hints, 2)]].format(hints=entry.hints)
         opened = words["solution_opened"] if entry.solution else opened
         mark = "✓" if entry.passed else "·"
-        return words["line"].format(mark=mark, title=self.titles[name], tries=tries, opened=opened)
+        return f"{mark} {self.titles[name]}{words['colon']}{tries}{words['comma']}{opened}"
 
     def _row(self, name: str) -> tuple[str, ...]:
         entry, words = self._entry(name), self.words
@@ -96,7 +96,8 @@ def progress() -> Progress:
         entries = record.read()
     except record.RecordError as error:
         trouble = str(error)
-    return Progress(entries, titles(), trouble, language.current(), language.messages("board"))
+    words = language.messages("board") | language.messages("punctuation")
+    return Progress(entries, titles(), trouble, language.current(), words)
 
 
 class Board(PageWidget):
@@ -114,12 +115,12 @@ class Board(PageWidget):
     def __init__(self) -> None:
         listed = [list(pair) for pair in titles().items()]
         super().__init__(lang=language.current(), strings=language.messages("board"), exercises=listed)
-        self._follow()
+        self._follow(record.read_if_possible())
         record.follow(self._follow)
         self.on_msg(self._asked)
 
-    def _follow(self) -> None:
-        self.standing = {name: asdict(entry) for name, entry in progress().entries.items()}
+    def _follow(self, entries: record.Entries) -> None:
+        self.standing = {name: asdict(entry) for name, entry in entries.items()}
 
     def _asked(self, widget, content, buffers) -> None:
         if content.get("forget"):

@@ -1,4 +1,4 @@
-"""The card of an exercise: its task, an answer to a question at once, hints in three steps, then the worked solution."""
+"""The card of an exercise: its task, an answer to a question, hints in three steps, then the worked solution."""
 
 import inspect
 import re
@@ -6,6 +6,7 @@ from dataclasses import replace
 from html import escape
 from textwrap import dedent
 
+from IPython.display import display
 from traitlets import Any, Bool, Dict
 
 from bnlib import language
@@ -50,7 +51,7 @@ class Exercise(PageWidget):
     """The card of an exercise. Several may stand on a page; a link to #exercise-NAME leads to one, with - for each _.
 
     What is opened and answered is kept: in a live kernel in the learner's file (see `progress`), in a built page in the
-    browser. Code is checked by `check` in a cell of its own.
+    browser. Code is checked by `check` in a cell of its own. A question about a figure shows it above the card.
 
     Args:
         exercise: its name.
@@ -83,16 +84,13 @@ class Exercise(PageWidget):
         own = language.messages("card") | {key: language.messages("exercise")[key] for key in _GENERAL}
         super().__init__(lang=language.current(), strings=own, exercise=data)
         self.key = f"exercise.{exercise}"
-        self._follow()
+        self._follow(record.read_if_possible())
         record.follow(self._follow)
         self.observe(self._keep, names=list(self.traits(state=True)))
 
-    def _follow(self) -> None:
-        """Show what the learner's file says, where it can be read."""
-        try:
-            entry = record.read().get(self.exercise["name"], record.Entry())
-        except record.RecordError:
-            return  # a check says so; the card works without
+    def _follow(self, entries: record.Entries) -> None:
+        """Show what the learner's file says."""
+        entry = entries.get(self.exercise["name"], record.Entry())
         self._following = True
         with self.hold_trait_notifications():
             for name in self.traits(state=True):
@@ -104,6 +102,14 @@ class Exercise(PageWidget):
             return
         done = {name: getattr(self, name) for name in self.traits(state=True)}
         record.note(self.exercise["name"], lambda entry: replace(entry, **done))
+
+    def _ipython_display_(self) -> None:
+        """The figure that a question asks to read, where there is one, then the card."""
+        drawn = getattr(load(self.exercise["name"]), "figure", None)
+        if drawn is not None:
+            display(drawn())
+        bundle, metadata = self._repr_mimebundle_()
+        display(bundle, metadata=metadata, raw=True)
 
     def carried(self) -> dict:
         return {"lang": self.lang, "strings": self.strings, "exercise": self.exercise}

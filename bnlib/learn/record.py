@@ -83,6 +83,14 @@ def read() -> Entries:
         raise RecordError(language.message("board.broken", path=path)) from error
 
 
+def read_if_possible() -> Entries:
+    """All entries; none where they can't be read, which the next check will say."""
+    try:
+        return read()
+    except RecordError:
+        return {}
+
+
 def note(name: str, change: Callable[[Entry], Entry]) -> str:
     """Change the entry of an exercise; empty, or one sentence that says why nothing could be kept."""
     try:
@@ -91,7 +99,7 @@ def note(name: str, change: Callable[[Entry], Entry]) -> str:
         _write(entries)
     except RecordError as error:
         return str(error)
-    _tell()
+    _tell(entries)
     return ""
 
 
@@ -106,12 +114,12 @@ def clear() -> str:
         _write({})
     except RecordError as error:
         return str(error)
-    _tell()
+    _tell({})
     return ""
 
 
-def follow(method: Callable[[], None]) -> None:
-    """Call a bound method after each change, as long as its object lives."""
+def follow(method: Callable[[Entries], None]) -> None:
+    """Call a bound method with all entries after each change, as long as its object lives."""
     _followers[:] = [one for one in _followers if one() is not None]
     _followers.append(WeakMethod(method))
 
@@ -148,8 +156,8 @@ def _write(entries: Entries) -> None:
         raise RecordError(language.message("board.unwritable", path=path, reason=error.strerror)) from error
 
 
-def _tell() -> None:
+def _tell(entries: Entries) -> None:
     for one in list(_followers):
         method = one()
         if method is not None:
-            method()
+            method(entries)

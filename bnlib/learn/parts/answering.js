@@ -58,12 +58,12 @@ function setting(ui, { low, high, step, log, unit }, answer, draft) {
 }
 
 // a list whose items are moved by buttons, by the arrow keys on them, or by dragging
-function ordering(ui, { name, items }, answer, draft) {
+function ordering(ui, { name, items, others }, answer, draft) {
   const list = make("ol", { class: "order" });
   const rows = new Map(items.map((item) => [item.name, row(item)]));
   const given = () => [...list.children].map((node) => node.dataset.item);
   ui.controls.append(make("p", { class: "soft" }, ui.say.put_in_order), list, button(ui.say.answer, () => answer(given())));
-  return (order) => list.replaceChildren(...(order ?? mixed(name, items)).map((one) => rows.get(one)));
+  return (order) => list.replaceChildren(...(order ?? mixed(name, items, others)).map((one) => rows.get(one)));
 
   function row(item) {
     const node = make("li", { "data-item": item.name });
@@ -113,14 +113,15 @@ function far(over, node, y) {
   return over.compareDocumentPosition(node) & Node.DOCUMENT_POSITION_FOLLOWING ? y < box.top + box.height / 2 : y > box.top + box.height / 2;
 }
 
-// an order to begin with: the same each time, and not the right one
-function mixed(name, items) {
-  const names = items.map((item) => item.name), start = [...names];
+// an order to begin with: the same each time, and not a right one
+function mixed(name, items, others) {
+  const start = items.map((item) => item.name);
   let seed = [...name].reduce((sum, letter) => (31 * sum + letter.codePointAt(0)) % 65521, 7);
   for (let i = start.length - 1; i > 0; i--) {
     seed = (75 * seed + 74) % 65537;
     const j = seed % (i + 1);
     [start[i], start[j]] = [start[j], start[i]];
   }
-  return start.join() === names.join() ? start.reverse() : start;
+  while (rightOrders(items, others).includes(start.join())) start.push(start.shift());
+  return start;
 }

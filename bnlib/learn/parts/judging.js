@@ -22,13 +22,15 @@ function judgeNumber({ value, within, low, high, mistakes, solution }, number, s
   return { said: [known ? known.sentence : number < value ? say.too_low : say.too_high] };
 }
 
-function judgeOrder({ items, pairs, solution }, given, say) {
+function judgeOrder({ items, others, pairs, solution }, given, say) {
+  if (rightOrders(items, others).includes(given.join())) return { passed: true, said: [solution] };
   const known = pairs.find((pair) => given.indexOf(pair.then) < given.indexOf(pair.first));
   if (known) return { said: [known.sentence] };
   const place = items.findIndex((item, i) => item.name !== given[i]);
-  if (place < 0) return { passed: true, said: [solution] };
   return { said: [put(say.wrong_order, { number: place + 1, item: items.find((item) => item.name === given[place]).text })] };
 }
+
+const rightOrders = (items, others) => [items.map((item) => item.name), ...others].map((order) => order.join());
 
 // whether something given, kept, or set by a kernel is an answer to this question
 function isAnswer(question, answer) {
