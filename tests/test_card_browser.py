@@ -87,7 +87,7 @@ def test_help_opens_step_by_step_and_is_remembered(book, open_page):
     exercise = data(CODE)
     for said_ in [*exercise["hints"], exercise["solution"]]:
         assert card(page, CODE).get_by_text(plain(said_)).is_visible()
-    assert card(page, CODE).locator("pre").inner_text() == exercise["code"]
+    assert card(page, CODE).locator(".program").inner_text() == exercise["code"]
     buttons.first.click()
     assert card(page, CODE).get_by_text(plain(exercise["hints"][0])).is_hidden()
     assert kept(page) == {CODE: {"passed": False, "tries": 0, "hints": 3, "solution": True, "answer": None}}

@@ -4,7 +4,7 @@
 const OWN_STYLE = `
 .bnlib-board table { border-collapse: collapse; width: 100%; margin: 8px 0; }
 .bnlib-board :is(th, td) { border-bottom: 1px solid var(--line); padding: 4px 6px; text-align: left; font-weight: 400; color: var(--ink); background: var(--ground); }
-.bnlib-board thead th { font-weight: 600; } .bnlib-board td { white-space: nowrap; } .bnlib-board caption { caption-side: top; padding: 0; text-align: left; color: var(--ink); font-weight: 600; }
+.bnlib-board thead th { font-weight: 600; } .bnlib-board :is(td, thead th) { white-space: nowrap; } .bnlib-board caption { caption-side: top; padding: 0; text-align: left; color: var(--ink); font-weight: 600; }
 .bnlib-board .yes { color: var(--third); } .bnlib-board .controls[hidden] { display: none; }
 `;
 

@@ -4,13 +4,14 @@
 const OWN_STYLE = `
 .bnlib-card .title { font-weight: 600; display: flex; flex-wrap: wrap; gap: 0 12px; justify-content: space-between; }
 .bnlib-card .done { color: var(--third); }
-.bnlib-card pre, .bnlib-card code { font: 13px/1.5 ui-monospace, Menlo, Consolas, monospace; background: var(--wash); color: var(--ink);
+.bnlib-card :is(.program, code) { font: 13px/1.5 ui-monospace, Menlo, Consolas, monospace; background: var(--wash); color: var(--ink);
   border: 0; border-radius: 4px; padding: 1px 4px; overflow-wrap: anywhere; }
-.bnlib-card pre { margin: 8px 0; padding: 8px 12px; white-space: pre-wrap; border-radius: 6px; }
-.bnlib-card .controls:empty { display: none; } .bnlib-card .soft { color: var(--soft); flex-basis: 100%; }
+.bnlib-card .program { margin: 8px 0; padding: 8px 12px; white-space: pre; overflow: auto; overflow-wrap: normal; border-radius: 6px; }
+.bnlib-card .answering { display: flex; flex-wrap: wrap; gap: 6px 18px; align-items: center; margin: 8px 0; }
+.bnlib-card .soft { color: var(--soft); flex-basis: 100%; }
 .bnlib-card .options { flex-direction: column; gap: 2px; width: 100%; } .bnlib-card .options label { align-items: first baseline; }
 .bnlib-card .options input { flex: none; translate: 0 2px; }
-.bnlib-card .controls input[type=range] { width: 220px; max-width: 100%; }
+.bnlib-card .answering input[type=range] { width: 220px; max-width: 100%; }
 .bnlib-card input[type=number] { width: 110px; font: inherit; color: inherit; background: var(--ground); border: 1px solid var(--soft);
   border-radius: 6px; padding: 2px 8px; min-height: 28px; box-sizing: border-box; }
 .bnlib-card .order { margin: 0; padding: 0; list-style: none; width: 100%; counter-reset: place; }
@@ -31,14 +32,14 @@ export default {
     const [say, exercise, live] = [model.get("strings"), model.get("exercise"), model.get("live")];
     const root = make("div", { class: "bnlib-frame bnlib-card", role: "group", lang: model.get("lang") === "zh" ? "zh-CN" : "en" });
     const done = make("span", { class: "done" }), feedback = make("div", { class: "feedback", role: "status" });
-    const ui = { say, controls: make("div", { class: "controls" }) };
+    const ui = { say, controls: make("div", { class: "answering" }) };
     const state = () => Object.fromEntries(Object.keys(FRESH).map((name) => [name, model.get(name) ?? FRESH[name]]));
 
     const title = make("p", { class: "title" });
     title.append(prose("span", {}, exercise.title), done);
     root.setAttribute("aria-label", `${say.exercise}${exercise.title}`);
     root.append(make("style", {}, STYLE + OWN_STYLE), title, prose("p", {}, exercise.task));
-    if (exercise.start) root.append(make("pre", { tabindex: 0 }, exercise.start));
+    if (exercise.start) root.append(program(exercise.title, exercise.start));
     const kinds = { choice: choosing, number: setting, order: ordering };
     const show = kinds[exercise.kind]?.(ui, exercise, answer, (text) => tell(text ? [text] : [])) ?? null;
     if (show) root.append(ui.controls, feedback);
@@ -102,7 +103,7 @@ export default {
       const row = make("div", { class: "steps", role: "group", "aria-label": say.help });
       const parts = exercise.hints.map((hint, i) => [put(say.hint, { number: i + 1 }), [prose("p", {}, hint)], { hints: i + 1 }]);
       const solution = [prose("p", {}, exercise.solution)];
-      if (exercise.code) solution.push(make("pre", { tabindex: 0 }, exercise.code));
+      if (exercise.code) solution.push(program(say.solution, exercise.code));
       parts.push([say.solution, solution, { solution: true }]);
       const buttons = parts.map(([label, inside, opened], i) => {
         const box = make("div", { class: "step", id: `${id}-${i}`, hidden: "" });
@@ -128,6 +129,9 @@ export default {
     }
   },
 };
+
+// lines of code, which a reader scrolls by mouse or keys; no <pre>, of which the book's theme decides when Tab stops there
+const program = (label, text) => make("div", { class: "program", role: "group", tabindex: 0, "aria-label": label }, text);
 
 // whether a value that was kept is of the kind that it should be
 function fits(name, value) {

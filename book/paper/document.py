@@ -129,7 +129,7 @@ class Document:
         for tag in article.select(_SCREEN_ONLY):
             tag.decompose()
         self._drop_repeated_cells(article)
-        for widget in article.select(".bnlib-widget"):
+        for widget in article.select(".bnlib-widget:has(svg)"):
             note = self.soup.new_tag("p", attrs={"class": "paper-note"})
             note.string = self.said["still"]
             widget.insert_after(note)
