@@ -29,10 +29,11 @@ def several(question: Choice) -> bool:
 
 
 CODE = "normalize"
+REPAIR = one_of("code", lambda exercise: exercise.start is not None)
 SINGLE = one_of("choice", lambda question: not several(question))
 SEVERAL = one_of("choice", several)
 NUMBER, ORDER = one_of("number"), one_of("order")
-CARDS = (SINGLE, CODE, NUMBER, ORDER, SEVERAL)  # in the order of the page
+CARDS = (SINGLE, CODE, NUMBER, ORDER, SEVERAL, REPAIR)  # in the order of the page
 
 
 def page_of(code: str) -> nbformat.NotebookNode:

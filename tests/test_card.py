@@ -89,7 +89,15 @@ def test_the_solution_is_a_program_under_the_name_that_the_task_asks_for(name):
     (made,) = ast.parse(data["code"]).body
     assert made.name == exercise.call.partition("(")[0] and data["code"] in page(Exercise(name)).select("pre")[-1].text
     assert f'check("{name}", {made.name})' in data["how"]
-    assert data.get("start") == (getattr(exercise, "start", None) or None)
+    assert ("start" in data) == (exercise.start is not None)
+
+
+@pytest.mark.parametrize("name", [name for name in names("code") if load(name).start])
+def test_a_program_to_repair_is_shown(name):
+    data = Exercise(name).exercise
+    (made,) = ast.parse(data["start"]).body
+    assert made.name == load(name).call.partition("(")[0] and data["start"] != data["code"]
+    assert page(Exercise(name)).select_one("pre").text == data["start"]
 
 
 @in_each_language

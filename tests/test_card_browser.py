@@ -6,7 +6,7 @@ from importlib.util import module_from_spec, spec_from_file_location
 
 import pytest
 from browser_fixtures import LANGUAGES, ROOT, draw_widgets
-from card_book import CARDS, CODE, NUMBER, ORDER, PAGE, SEVERAL, SINGLE
+from card_book import CARDS, CODE, NUMBER, ORDER, PAGE, REPAIR, SEVERAL, SINGLE
 from test_book_lean import AXE, COLOURS, PLACES, UNFOLD, rest, violations, visit
 
 from bnlib import language as languages
@@ -69,6 +69,7 @@ def test_every_card_is_drawn_with_its_task_and_its_own_address(book, open_page, 
             words(language)["solution"],
         ]
     assert "check(" in card(page, CODE).inner_text() and card(page, CODE).locator("[role=status]").count() == 0
+    assert card(page, REPAIR).locator(".program").first.inner_text() == data(REPAIR)["start"]
     assert page.locator(".bnlib-widget-link").count() == 0
     page.goto(f"{book}/{PAGE.format(language)}#exercise-{ORDER}")
     assert card(page, ORDER).bounding_box()["y"] < 900

@@ -2,6 +2,7 @@
 
 import inspect
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from html import escape
 from textwrap import dedent
@@ -36,15 +37,15 @@ def card_data(exercise: CodeExercise | Question) -> dict:
     called = exercise.call.partition("(")[0]
     data = {"kind": exercise.kind, "name": exercise.name, "title": words["title"], "task": words["task"]}
     data |= {"hints": [words[f"hint_{i}"] for i in (1, 2, 3)], "solution": words["solution_text"]}
-    data |= {"how": language.message("card.how", name=exercise.name, answer=called), "code": _source(exercise, called)}
-    start = getattr(exercise, "start", None)
-    return data | ({"start": start} if start else {})
+    data |= {"how": language.message("card.how", name=exercise.name, answer=called)}
+    data |= {"code": _source(exercise.right, called)}
+    return data | ({"start": _source(exercise.start, called)} if exercise.start else {})
 
 
-def _source(exercise: CodeExercise, called: str) -> str:
-    """The right answer as it stands in the exercise's file, under the name that the task asks for."""
-    source = dedent(inspect.getsource(exercise.right)).rstrip()
-    return re.sub(rf"(?m)^(def|class) {exercise.right.__name__}\b", rf"\1 {called}", source)
+def _source(answer: Callable, called: str) -> str:
+    """An answer as it stands in the exercise's file, under the name that the task asks for."""
+    source = dedent(inspect.getsource(answer)).rstrip()
+    return re.sub(rf"(?m)^(def|class) {answer.__name__}\b", rf"\1 {called}", source)
 
 
 class Exercise(PageWidget):
