@@ -72,12 +72,12 @@
 
   function bring(place) {
     const { widget: name, key = name } = place.dataset;
-    const stored = JSON.parse(place.dataset.state);
-    const settable = "limits" in stored; // a card has no setting that an address could carry
-    const model = new Model({ ...structuredClone(stored), ...(settable ? asked(key, stored) : {}) });
     const still = [...place.childNodes];
-    place.replaceChildren();
     try {
+      const stored = JSON.parse(place.dataset.state);
+      const settable = "limits" in stored; // a card has no setting that an address could carry
+      const model = new Model({ ...structuredClone(stored), ...(settable ? asked(key, stored) : {}) });
+      place.replaceChildren();
       window.bnlibWidgets[name].render({ model, el: place });
       if (settable) place.append(linkButton({ id: place.id, key }, stored, model));
     } catch (error) {

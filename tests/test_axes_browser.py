@@ -100,6 +100,16 @@ def test_keyboard(served_book, open_page):
     assert troubles == []
 
 
+def test_the_browsers_own_keys_are_left_to_it(served_book, open_page):
+    page, troubles = open_page(f"{served_book}/{PAGES['en']}")
+    stop = page.locator(".bnlib-axes [role=gridcell][tabindex='0']")
+    pressed = """(node, options) => node.dispatchEvent(new KeyboardEvent("keydown", {...options, cancelable: true}))"""
+    for modifier in ("altKey", "ctrlKey", "metaKey"):
+        assert stop.evaluate(pressed, {"key": "ArrowLeft", modifier: True})
+    assert not stop.evaluate(pressed, {"key": "ArrowLeft"})
+    assert troubles == []
+
+
 def test_finger_on_a_phone_in_the_dark(served_book, open_page):
     page, troubles = open_page(f"{served_book}/{PAGES['zh']}", width=390, dark=True, has_touch=True)
     for one in page.locator(".bnlib-axes [role=gridcell]").all()[:8]:

@@ -46,6 +46,31 @@ def test_mouse_chooses_rates_and_those_tried_stay(book, open_page, language):
     assert troubles == []
 
 
+def test_a_mark_in_the_chart_is_part_of_its_column(served_book, open_page):
+    page, troubles = open_page(f"{served_book}/{PAGES['en']}")
+    part(page, ".scene + .controls button").get_by_text("Show all rates").click()
+    for rate, place in (("0.1", 1), ("30", 6)):
+        box = part(page, ".charts svg >> nth=0 >> .mark[data-arm=batch]").nth(place).bounding_box()
+        page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+        assert f"Learning rate {rate}: " in part(page, ".numbers").inner_text()
+    assert troubles == []
+
+
+def test_where_training_diverges(served_book, open_page):
+    page, troubles = open_page(f"{served_book}/{PAGES['en']}")
+    by_epoch = TABLE.groupby(["norm", "lr", "epoch"])["loss"].mean()
+    for rate, arms in (("10", []), ("30", ["none"]), ("100", ["batch", "none"])):
+        column(page, rate).click()
+        said, numbers = part(page, ".readout").inner_text(), part(page, ".numbers").inner_text()
+        names = {"batch": "with BN", "none": "without BN"}
+        assert [arm for arm in ("batch", "none") if f"{names[arm]} it diverges" in said] == arms
+        assert numbers.count("from epoch 1 on, the loss is above twice that of guessing (2.30)") == len(arms)
+        for arm in ("batch", "none"):
+            assert (by_epoch[arm, float(rate)].min() > 2 * 2.3026) == (arm in arms)
+    assert part(page, ".charts svg >> nth=0 >> path[d*=l16]").count() == 3  # a cross for each
+    assert troubles == []
+
+
 def test_arms_and_images(served_book, open_page):
     page, troubles = open_page(f"{served_book}/{PAGES['en']}")
     part(page, "input[value=test]").check()
@@ -66,7 +91,7 @@ def test_keyboard_goes_through_all_rates(served_book, open_page):
     for arm in ("batch", "none"):
         assert marks(page, arm) == pytest.approx(LAST.loc[arm]["train_accuracy"].sort_index().to_list(), abs=0.0006)
     assert part(page, "input[type=range]").get_attribute("aria-valuetext") == "100"
-    assert "with BN it goes on guessing" in part(page, ".readout").inner_text()
+    assert "with BN it diverges" in part(page, ".readout").inner_text()
     assert troubles == []
 
 

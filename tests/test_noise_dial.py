@@ -2,7 +2,9 @@
 
 import math
 
+import numpy as np
 import pytest
+import torch
 from traitlets import TraitError
 
 from bnlib import lab
@@ -69,6 +71,19 @@ WRONG = [
 def test_wrong_values_are_refused(state, sentence):
     with pytest.raises(TraitError, match=sentence):
         NoiseDial(**state)
+
+
+@pytest.mark.parametrize("value", [np.int64(16), np.float32(16), 16.0])
+def test_a_number_that_equals_a_batch_size_is_that_batch_size(value):
+    widget = NoiseDial(batch_size=value)
+    assert type(widget.batch_size) is int and widget.batch_size == 16
+    assert widget.stored_html() == NoiseDial(batch_size=16).stored_html()
+
+
+@pytest.mark.parametrize("value", [np.array([8, 4]), np.array([8]), torch.tensor(8), True, None, "8"], ids=str)
+def test_what_is_no_batch_size_is_refused(value):
+    with pytest.raises(TraitError, match="batch_size got .*; expected one of 2, 4, 8"):
+        NoiseDial(batch_size=value)
 
 
 def test_the_picture_says_the_numbers():

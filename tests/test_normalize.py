@@ -58,7 +58,7 @@ def test_wrong_values_are_refused(state, sentence):
 
 
 def test_the_picture_says_the_numbers():
-    assert "-4.00 → -1.50" in NormalizeBatch().picture()
+    assert "−4.00 → −1.50" in NormalizeBatch().picture()
 
 
 @pytest.mark.parametrize("seed", range(20))

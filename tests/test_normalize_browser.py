@@ -100,6 +100,52 @@ def test_another_button_of_the_mouse_drags_nothing(served_book, open_page):
     assert troubles == []
 
 
+def test_a_finger_that_moves_down_first_keeps_its_point(served_book, open_page):
+    page, troubles = open_page(f"{served_book}/{PAGES['en']}", width=390, has_touch=True)
+    knob = page.locator(".bnlib-normalize .knob").nth(4)
+    knob.scroll_into_view_if_needed()
+    before, scrolled = float(knob.get_attribute("aria-valuenow")), page.evaluate("scrollY")
+    x, y = centre(knob)
+    touch = page.context.new_cdp_session(page)
+    for kind, points in (
+        ("touchStart", [(x, y)]),
+        *(("touchMove", [(x - by, y + 3 * by)]) for by in (2, 8, 20, 40)),
+        ("touchEnd", []),
+    ):
+        places = [{"x": a, "y": b} for a, b in points]
+        touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": places})
+    assert float(knob.get_attribute("aria-valuenow")) < before - 1.5
+    assert page.evaluate("scrollY") == scrolled
+    assert troubles == []
+
+
+def test_of_two_points_that_overlap_the_nearer_one_is_dragged(served_book, open_page):
+    page, troubles = open_page(f"{served_book}/{PAGES['en']}", width=390)
+    knobs = page.locator(".bnlib-normalize .knob")
+    knobs.nth(1).scroll_into_view_if_needed()
+    second, third = (float(knobs.nth(i).get_attribute("aria-valuenow")) for i in (1, 2))
+    x, y = centre(knobs.nth(1))
+    page.mouse.move(x + 4, y)  # within the reach of the third point as well, which lies above
+    page.mouse.down()
+    page.mouse.move(x - 40, y, steps=4)
+    page.mouse.up()
+    assert float(knobs.nth(1).get_attribute("aria-valuenow")) < second - 1
+    assert float(knobs.nth(2).get_attribute("aria-valuenow")) == third
+    assert troubles == []
+
+
+def test_another_setting_is_told_in_place_of_the_last_drag(served_book, open_page):
+    page, troubles = open_page(f"{served_book}/{PAGES['en']}")
+    readout = page.locator(".bnlib-normalize .readout")
+    drag(page, 5, -60)
+    assert "You moved sample 5" in readout.text_content()
+    for change in (predict, lambda page: page.locator(".bnlib-normalize input[data-trait=gamma]").press("ArrowRight")):
+        drag(page, 5, -10)
+        change(page)
+        assert "You moved" not in readout.text_content() and "μ = " in readout.text_content()
+    assert troubles == []
+
+
 def test_a_second_finger_takes_nothing_along(served_book, open_page):
     page, troubles = open_page(f"{served_book}/{PAGES['en']}", width=390, has_touch=True)
     knobs = page.locator(".bnlib-normalize .knob")

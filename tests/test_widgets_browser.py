@@ -151,6 +151,26 @@ def test_the_link_is_in_the_clipboard_until_something_changes(served_book, open_
     assert troubles == []
 
 
+def test_a_damaged_state_leaves_the_picture_and_the_others(served_book, chromium):
+    context = chromium.new_context()
+    page, errors = context.new_page(), []
+    page.on("pageerror", lambda error: errors.append(str(error)))
+
+    def damage(route):
+        text = route.fetch().text()
+        route.fulfill(
+            body=re.sub(r"(data-widget=\"normalize\"[^>]*data-state=')", r"\1{", text), content_type="text/html"
+        )
+
+    page.route("**/02_formulas.html", damage)
+    page.goto(f"{served_book}/{PAGES['en', 'normalize']}")
+    draw_widgets(page)
+    assert page.locator(".bnlib-widget[data-widget=normalize] > svg[role=img]").is_visible()
+    assert page.locator(".bnlib-axes").is_visible() and page.locator(".bnlib-projection").is_visible()
+    assert len(errors) == 1 and "JSON" in errors[0]
+    context.close()
+
+
 def test_a_widget_that_fails_leaves_its_picture_and_the_others(served_book, chromium):
     context = chromium.new_context()
     page, errors = context.new_page(), []

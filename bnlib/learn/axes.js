@@ -115,7 +115,7 @@ export default {
       const [N, C, H, W] = shape(ui.state()), [n, c, h, w] = spot(ui.state());
       const down = { ArrowUp: -1, ArrowDown: 1 }[event.key] ?? 0;
       const along = { ArrowLeft: -1, ArrowRight: 1, Home: -C * W, End: C * W }[event.key] ?? 0;
-      if (!down && !along) return;
+      if ((!down && !along) || event.altKey || event.ctrlKey || event.metaKey) return; // the browser's own
       event.preventDefault();
       const clamp = (value, size) => Math.min(Math.max(value, 0), size - 1);
       cells[clamp(n * H + h + down, N * H) * C * W + clamp(c * W + w + along, C * W)].cell.focus();

@@ -7,6 +7,7 @@ const GUESSING = 0.1, LEARNED = 0.2; // accuracies; above the second one, a netw
 const OWN_STYLE = `
 .bnlib-frontier .charts { display: grid; grid-template-columns: repeat(auto-fit, minmax(270px, 1fr)); gap: 4px 12px; }
 .bnlib-frontier .column { fill: transparent; cursor: pointer; }
+.bnlib-frontier .column ~ g { pointer-events: none; }
 .bnlib-frontier .column.chosen { fill: var(--wash); } .bnlib-frontier .column:hover { stroke: var(--line); }
 .bnlib-frontier path.thin { stroke-width: 1; opacity: 0.6; stroke-dasharray: none; }
 .bnlib-frontier .spread { stroke-width: 2; } .bnlib-frontier .mark { fill: var(--ground); stroke-width: 2; }
@@ -103,6 +104,8 @@ export default {
       const circle = { ...at, cx: place.X(x), cy: place.Y(y), r: 4.5 };
       const square = { ...at, x: place.X(x) - 4, y: place.Y(y) - 4, width: 8, height: 8 };
       place.layer.append(arm === "batch" ? draw("circle", circle) : draw("rect", square));
+      if (place !== frontier || !data.lost[arm][lrs.indexOf(x)]) return;
+      place.layer.append(draw("path", { class: LOOKS[arm].split(" ")[0], d: `M${place.X(x) - 8} ${place.Y(y) - 8}l16 16m0-16l-16 16` }));
     }
 
     function about(s) { // the numbers at a rate
@@ -118,8 +121,11 @@ export default {
     }
 
     function stopped(arm, i) {
-      const steps = data.diverged[arm][i];
-      return steps.length ? [put(say.diverged, { count: steps.length, step: Math.min(...steps) })] : [];
+      const steps = data.diverged[arm][i], epoch = data.lost[arm][i];
+      return [
+        ...(steps.length ? [put(say.diverged, { count: steps.length, step: Math.min(...steps) })] : []),
+        ...(epoch ? [put(say.lost, { epoch, guess: fixed(data.guess) })] : []),
+      ];
     }
 
     function at({ lr }, text) {
@@ -128,7 +134,8 @@ export default {
 
     function seen(s) {
       const learned = (arm) => (accuracy(data, s.images, arm, lrs.indexOf(s.lr)) || { mean: 0 }).mean > LEARNED;
-      const said = shown(s).map((arm) => put(learned(arm) ? say.learns : say.guesses, { arm: say[arm] }));
+      const lost = (arm) => data.lost[arm][lrs.indexOf(s.lr)];
+      const said = shown(s).map((arm) => put(learned(arm) ? say.learns : lost(arm) ? say.diverges : say.guesses, { arm: say[arm] }));
       return at(s, said.join(say.between));
     }
 

@@ -1,7 +1,9 @@
 """Widget: how large a learning rate can one take? Recorded runs with and without batch normalization, rate by rate."""
 
+import math
 from html import escape
 
+import pandas as pd
 from traitlets import Dict
 
 from bnlib import lab
@@ -15,6 +17,15 @@ COLOURS = {"batch": "#0072b2", "none": "#b34700"}  # as in parts/frame.js
 _CONFIG = lab.provenance(EXPERIMENT)["config"]
 EPOCHS = _CONFIG["epochs"]
 LRS = tuple(sorted(_CONFIG["lrs"]))
+GUESS = round(math.log(10), 4)  # the loss of one who gives each of the ten classes the same probability
+
+
+def _lost(same: list[pd.DataFrame]) -> int:
+    """The first epoch from which on the mean loss stays above twice that of guessing; 0: there is none."""
+    losses = pd.concat(same).groupby("epoch")["loss"].mean().sort_index()
+    fine = losses.index[losses <= 2 * GUESS]
+    first = int(fine.max()) + 1 if len(fine) else 1
+    return first if first <= losses.index.max() else 0
 
 
 class LearningRateFrontier(CourseWidget):
@@ -48,7 +59,8 @@ class LearningRateFrontier(CourseWidget):
         """Accuracies in thousandths, as data[images][arm][rate][seed][epoch], and what else the numbers say.
 
         Those of the last epoch, told in three decimals as means, stand in "ends" in hundred thousandths; there are
-        none where a run has not come so far.
+        none where a run has not come so far. "lost" holds the first epoch from which on the mean loss stays above twice
+        that of guessing, 0 where there is none: training has diverged there, though the loss is a number still.
         """
         table = lab.load(EXPERIMENT)
         runs = {key: run.sort_values("epoch") for key, run in table.groupby(["norm", "lr", "seed"])}
@@ -75,6 +87,8 @@ class LearningRateFrontier(CourseWidget):
             "ends": {images: ends(f"{images}_accuracy") for images in IMAGES},
             "loss": by_rate(loss),
             "diverged": by_rate(lambda same: [int(step) for run in same for step in run["diverged_step"].dropna()[:1]]),
+            "lost": by_rate(_lost),
+            "guess": GUESS,
             "lrs": LRS,
             "epochs": EPOCHS,
         }

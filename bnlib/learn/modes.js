@@ -1,5 +1,5 @@
 // Which mode am I in: predict what a layer uses and what it changes, then see. State, and who measured it: modes.py.
-// Stands on frame, choices.
+// Stands on frame, choices, toggle.
 
 const OWN_STYLE = `
 .bnlib-modes .scene { margin: 10px 0; } .bnlib-modes svg { max-width: 560px; margin: 6px auto; }

@@ -20,11 +20,12 @@ export default {
     let held = null, before = outputs(ui.start), right, scene;
 
     const picture = draw("svg", { role: "group", "aria-label": say.question });
-    ui.scene.append(make("style", {}, OWN_STYLE), picture);
+    ui.scene.append(make("style", {}, KNOBS + OWN_STYLE), picture);
     arrange();
     const change = (values) => {
       before = outputs(ui.state());
       ui.set(values);
+      ui.tell(ui.report());
     };
     choice(ui, "mode", say.mode, { training: say.training, prediction: say.prediction }, change);
     slider(ui, "gamma", say.gamma, { low: 0, high: 3, change });
@@ -92,7 +93,7 @@ export default {
       });
       group.append(draw("circle", { cx: x, cy: TOP, r: 20, style: "fill:transparent;stroke:none" }), draw("circle", { cx: x, cy: TOP, r: 12 }));
       group.append(draw("text", { x, y: TOP + 5, "text-anchor": "middle" }, String(i + 1)));
-      group.addEventListener("pointerdown", (event) => grab(event, i));
+      group.addEventListener("pointerdown", grab);
       group.addEventListener("keydown", (event) => {
         const to = keyed(event, ui.state().samples[i], ...INPUTS, 0.1);
         if (to === null) return;
@@ -103,8 +104,9 @@ export default {
       return group;
     }
 
-    function grab(event, i) {
+    function grab(event) {
       if (!grabs(event)) return;
+      const i = nearest(event, picture, ui.state().samples.map((x) => place(x, INPUTS)));
       held = i;
       before = outputs(ui.state());
       ui.repaint();

@@ -1,5 +1,5 @@
 // Backward as projection: three samples, the gradient and what the layer removes of it. State and meaning: projection.py.
-// Stands on frame, slider, choices, pointing, charts.
+// Stands on frame, slider, toggle, pointing, charts.
 
 const STEPS = 50;
 const LINES = { samples: [-5, 5, 0.1], gradient: [-3, 3, 0.1] };
@@ -31,7 +31,7 @@ export default {
     const view = make("div");
     view.append(plane, make("p", { class: "legend" }, say.plane_legend));
     pair.append(view, drift);
-    ui.scene.append(make("style", {}, OWN_STYLE), knobs, pair, table);
+    ui.scene.append(make("style", {}, KNOBS + OWN_STYLE), knobs, pair, table);
     arrange();
     const change = (values) => {
       ui.set(values);
@@ -109,12 +109,13 @@ export default {
       });
       group.append(draw("circle", { cx: x, cy: y, r: 20, style: "fill:transparent;stroke:none" }), draw("circle", { cx: x, cy: y, r: 12 }));
       group.append(draw("text", { x, y: y + 5, "text-anchor": "middle" }, String(i + 1)));
-      const moved = (to) => ({ [trait]: ui.state()[trait].map((old, k) => (k === i ? Math.round(Math.min(Math.max(to, low), high) * 100) / 100 : old)) });
+      const moved = (to, which = i) => ({ [trait]: ui.state()[trait].map((old, k) => (k === which ? Math.round(Math.min(Math.max(to, low), high) * 100) / 100 : old)) });
       group.addEventListener("pointerdown", (event) => {
         if (!grabs(event)) return;
-        held = i + (trait === "gradient" ? 3 : 0);
+        const taken = nearest(event, knobs, ui.state()[trait].map((x) => place(trait, x)));
+        held = taken + (trait === "gradient" ? 3 : 0);
         ui.repaint();
-        drag(event, knobs, (at) => ui.hold(moved(low + ((at - LEFT) / (right - LEFT)) * (high - low))), () => {
+        drag(event, knobs, (at) => ui.hold(moved(low + ((at - LEFT) / (right - LEFT)) * (high - low), taken)), () => {
           held = null;
           ui.set({});
           ui.tell(told());
@@ -166,7 +167,7 @@ export default {
         const values = [...full, ...loose].map((point) => point[key]);
         const [low, high] = [Math.min(...values), Math.max(...values)], room = Math.max(0.1 * (high - low), 0.1);
         const made = chart({
-          width: 300, height: 158, x: [0, STEPS], y: [low - room, high + room], left: 42, label: say[`drift_${key}`],
+          width: 300, height: 158, x: [0, STEPS], y: [low - room, high + room], left: 52, label: say[`drift_${key}`],
           xTicks: [0, 25, 50].map((n) => [n, String(n)]), yTicks: (high - low > 0.2 ? [low, high] : [low]).map((y) => [y, fixed(y, 1)]),
           xLabel: say.step, yLabel: say[`drift_${key}`],
         });

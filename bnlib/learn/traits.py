@@ -1,5 +1,7 @@
 """The traits that make up a widget's state: each guards its values, and tells the module in which bounds they lie."""
 
+from numbers import Real
+
 from traitlets import Bool, Enum, Float, Int, List, TraitError
 
 
@@ -80,9 +82,10 @@ class Choice(Enum):
         self.tag(sync=True, state=True)
 
     def validate(self, obj, value):
-        if isinstance(value, bool) or value not in self.values:
+        plain = isinstance(value, (str, Real)) and not isinstance(value, bool)
+        if not plain or value not in self.values:
             raise TraitError(f"{self.name} got {value!r}; expected one of {', '.join(map(repr, self.values))}")
-        return value
+        return self.values[self.values.index(value)]  # of the type that a page can hold, whatever equals it
 
     def limits(self) -> list:
         return list(self.values)

@@ -1,4 +1,4 @@
-// Radio buttons and a box to tick show their trait, whoever changes that; `change` takes the place of ui.set.
+// Radio buttons show their trait, whoever changes that; `change` takes the place of ui.set.
 
 // one of the trait's values, as radio buttons with a legend
 function choice(ui, trait, legend, labels, change = ui.set) {
@@ -13,14 +13,5 @@ function choice(ui, trait, legend, labels, change = ui.set) {
     label.append(radio, labels[value]);
     node.append(label);
   }
-  ui.add(node);
-}
-
-function toggle(ui, trait, label, change = ui.set) {
-  const box = make("input", { type: "checkbox", "data-trait": trait });
-  box.addEventListener("change", () => change({ [trait]: box.checked }));
-  ui.updates.push(() => { box.checked = ui.state()[trait]; });
-  const node = make("label");
-  node.append(box, label);
   ui.add(node);
 }

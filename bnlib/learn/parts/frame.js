@@ -19,9 +19,6 @@ text { fill: var(--ink); font-size: 14px; } .tick { fill: var(--soft); font-size
 .axis { stroke: var(--soft); } .grid { stroke: var(--line); }
 path { fill: none; stroke-width: 2.2; stroke-linejoin: round; } .dashed { stroke-dasharray: 6 4; }
 .blue { stroke: var(--blue); } .warm { stroke: var(--warm); } .third { stroke: var(--third); }
-.knob { cursor: grab; touch-action: none; outline: none; }
-.knob circle { fill: var(--ground); stroke: var(--blue); stroke-width: 2.5; }
-.knob:is(:focus-visible, .held) circle { stroke: var(--warm); stroke-width: 4; }
 .controls { display: flex; flex-wrap: wrap; gap: 6px 18px; align-items: center; margin: 8px 0; }
 fieldset { border: 0; margin: 0; padding: 0; display: flex; gap: 4px 14px; flex-wrap: wrap; }
 legend { float: left; width: auto; margin: 0; padding: 0; font-size: inherit; line-height: 28px; }
