@@ -1,6 +1,7 @@
 """The widgets under ipywidgets 7.7.1, which Colab has: in a real kernel they construct, display, and sync both ways.
 
-What Colab runs beside it (Python 3.12) is whatever Python the tests run on; the workflow test.yml has a job for 3.12.
+What Colab runs beside it (Python 3.12) is whatever Python the tests run on; the workflow test.yml has a job for 3.12,
+and on Python 3.12.1 with torch 2.13.0 they passed on 2026-11-28.
 """
 
 import os
@@ -52,6 +53,7 @@ def said(client, expression: str) -> str:
 def test_the_version_is_colabs(colab):
     run(colab, "import ipywidgets, bnlib.learn, sys")
     assert said(colab, "ipywidgets.__version__") == "'7.7.1'"
+    assert said(colab, "sys.version_info[:2]") == repr(sys.version_info[:2])  # that of the tests, no other one
 
 
 @pytest.mark.parametrize("widget", WIDGETS, ids=lambda widget: widget.name)
