@@ -125,7 +125,7 @@ def test_wrong_values_are_refused(state, sentence):
 
 def test_the_picture_says_the_numbers():
     said = BackwardProjection().picture()
-    assert "dx = (0.70, -1.17, 0.47)" in said and "the mean of x goes from 0.40 to 0.40" in said
+    assert "dx = (0.70, −1.17, 0.47)" in said and "the mean of x goes from 0.40 to 0.40" in said
     assert "Nothing is removed" in BackwardProjection(detached=True).picture()
 
 
