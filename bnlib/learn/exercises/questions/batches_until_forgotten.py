@@ -1,7 +1,6 @@
 """Question: how long does the moving average remember where it started? (chapter 02, moving averages)"""
 
 from itertools import accumulate, repeat
-from math import log
 
 from bnlib.learn.question import Number
 
@@ -23,7 +22,7 @@ EXERCISE = Number(
     step=1.0,
     mistakes={
         "one_over_momentum": lambda: 1 / MOMENTUM,
-        "momentum_on_old": lambda: log(LEFT) / log(MOMENTUM),
+        "momentum_on_old": lambda: 3,  # the first n with 0.1 ** n < 0.01
         "one_over_share": lambda: 1 / LEFT,
         "a_tenth": lambda: batches(0.1),
     },
