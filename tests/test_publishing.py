@@ -48,6 +48,7 @@ def read_and_search(page, start: str, language: str) -> None:
         page.locator("a.language-switch").click()
         page.wait_for_url(f"**/chapters/{code}/{WIDGET_PAGE}.html*")
         assert page.locator("html").get_attribute("lang") == LANGUAGES[code]
+    page.locator(".bnlib-widget[data-widget=normalize]").scroll_into_view_if_needed()
     knob = page.locator(".bnlib-normalize .knob").first
     before = knob.get_attribute("aria-valuenow")
     knob.focus()
