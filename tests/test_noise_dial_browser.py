@@ -56,8 +56,8 @@ def test_another_image_and_reset(served_book, open_page):
         assert logits(page) == expected(image, 8)
     page.locator(f"{ROOT} input[value=sure]").check()
     said = page.locator(f"{ROOT} .readout").inner_text()
-    assert "true class: bag" in said and "bag in 100 %" in said
-    assert page.locator(f"{ROOT} text.most").all_text_contents() == ["bag", "100 %"]
+    assert "true class: bag" in said and "bag in 100%" in said
+    assert page.locator(f"{ROOT} text.most").all_text_contents() == ["bag", "100%"]
     page.locator(f"{ROOT} .reset").click()
     assert logits(page) == expected("doubtful", 8)
     assert page.locator(f"{ROOT} .readout").inner_text() == start
