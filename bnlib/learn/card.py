@@ -49,7 +49,7 @@ def _source(answer: Callable, called: str) -> str:
 
 
 class Exercise(PageWidget):
-    """The card of an exercise. Several may stand on a page; a link to #exercise-NAME leads to one, with - for each _.
+    """The card of an exercise. Several may stand on a page; a link to #exercise-NAME leads to one.
 
     What is opened and answered is kept: in a live kernel in the learner's file (see `progress`), in a built page in the
     browser. Code is checked by `check` in a cell of its own. A question about a figure shows it above the card.
