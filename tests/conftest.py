@@ -31,6 +31,16 @@ def learner(tmp_path_factory):
 
 
 @pytest.fixture
+def english():
+    """Sentences are English, before a test and after it."""
+    from bnlib import language  # not above: torch must not come in before the number of threads is set
+
+    language.set_language("en")
+    yield
+    language.set_language("en")
+
+
+@pytest.fixture
 def keyboard():
     """Ctrl-C as in a terminal; a shell starts what runs in the background with Ctrl-C ignored."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -12,12 +12,7 @@ from bnlib import language
 from bnlib.learn import check
 from bnlib.learn.exercises import names
 
-
-@pytest.fixture(autouse=True)
-def english():
-    language.set_language("en")
-    yield
-    language.set_language("en")
+pytestmark = pytest.mark.usefixtures("english")
 
 
 def right(X, eps):

@@ -11,16 +11,10 @@ import torch
 from nbclient import NotebookClient
 from torch.nn import functional as F
 
-from bnlib import language
 from bnlib.learn import check
 from bnlib.learn.exercises import names
 
-
-@pytest.fixture(autouse=True)
-def english():
-    language.set_language("en")
-    yield
-    language.set_language("en")
+pytestmark = pytest.mark.usefixtures("english")
 
 
 def right(X, eps):

@@ -33,11 +33,7 @@ REPAIRS = [name for name in names() if name.startswith("repair_")]
 UNKNOWN = [(name, answer, finding) for name in names() for answer, finding in ANSWERS[name].UNKNOWN.items()]
 
 
-@pytest.fixture(autouse=True)
-def english():
-    language.set_language("en")
-    yield
-    language.set_language("en")
+pytestmark = pytest.mark.usefixtures("english")
 
 
 def inputs_of(exercise):

@@ -61,11 +61,7 @@ ODD = [None, True, 3, 2.5, "?", "", b"x", [], {}, set(), [1], ["?", None], print
 ODD += [EvilList(["a"]), Shy("eight"), float("nan"), float("-inf"), 10**400, 1j, torch.ones(3), np.ones(2), {"a": 1}]
 
 
-@pytest.fixture(autouse=True)
-def english():
-    language.set_language("en")
-    yield
-    language.set_language("en")
+pytestmark = pytest.mark.usefixtures("english")
 
 
 def all_right(question):

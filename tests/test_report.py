@@ -8,15 +8,9 @@ import torch
 from torch.nn import functional as F
 
 import bnlib
-from bnlib import language
 from bnlib.learn import check
 
-
-@pytest.fixture(autouse=True)
-def english():
-    language.set_language("en")
-    yield
-    language.set_language("en")
+pytestmark = pytest.mark.usefixtures("english")
 
 
 def right(X, eps):
