@@ -28,8 +28,7 @@ sphinx-copybutton (MIT). */
 
 
 def setup(app) -> None:
-    for name in ("icons.css", "widget-heights.css"):
-        app.add_css_file(name)
+    app.add_css_file("icons.css")
     app.connect("html-page-context", _common, priority=0)  # before a module adds what one page alone needs
     app.connect("html-page-context", _own, priority=950)
     app.connect("build-finished", _finish, priority=950)  # after the modules that write files

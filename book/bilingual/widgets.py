@@ -5,6 +5,7 @@ window.bnlibWidgets.NAME; course-widgets.js then draws every stored widget with 
 module stands on (its line "// Stands on frame, charts.") are files in the folder parts, and are put in front of it.
 """
 
+import json
 import re
 import shutil
 from pathlib import Path
@@ -12,14 +13,18 @@ from pathlib import Path
 from sphinx.errors import ExtensionError
 
 from bilingual import settings
+from bilingual.languages import CODES, language_of
 
 _STORED = re.compile(r'(<div class="bnlib-widget"[^>]*?) data-widget="([a-z0-9_]+)"(?: data-key="([a-z0-9_.]+)")?')
+_ID = re.compile(r'<div class="bnlib-widget"[^>]*? id="([a-z0-9_-]+)"')
 _FOLDER = "widgets"
+_HEIGHTS = "widget-heights.json"  # book/widget-heights.json, by tools/widget_heights.py: how high each widget becomes
 _STARTER = "course-widgets.js"  # book/course-widgets.js: finds the stored widgets and draws them
 
 
 def setup(app) -> None:
     app.connect("html-page-context", _scripts, priority=450)
+    app.connect("html-page-context", _keep_room, priority=960)  # after head.py has written what stands there
     app.connect("build-finished", _write)
 
 
@@ -44,6 +49,20 @@ def _scripts(app, pagename, templatename, context, doctree) -> None:
     for name in names:
         app.add_js_file(f"{_FOLDER}/{name}.js", loading_method="defer")
     app.add_js_file(f"{_FOLDER}/{_STARTER}", loading_method="defer", priority=900)
+
+
+def _keep_room(app, pagename, templatename, context, doctree) -> None:
+    """Keep the room of each widget of a page free, so that nothing below it jumps when it is drawn."""
+    names, path = _ID.findall(context.get("body") or ""), Path(app.srcdir) / "book" / _HEIGHTS
+    if not names or not path.is_file():
+        return
+    measured, language = json.loads(path.read_text(encoding="utf-8")), CODES.get(language_of(pagename))
+    known = {name: measured["heights"].get(name, {}).get(language) for name in names}
+    rules = ""
+    for place, limit in enumerate(measured["limits"]):
+        inner = "".join(f"#{name}{{min-height:{high[place]:g}rem}}" for name, high in known.items() if high)
+        rules += f"@media (max-width:{limit}px){{{inner}}}" if limit else inner
+    context["metatags"] += f"<style>@media (scripting:enabled){{{rules}}}</style>"
 
 
 def _named(body: str) -> str:
