@@ -49,7 +49,7 @@ def test_a_page_opens_without_trouble_and_fits_a_phone(book, open_page, name):
         == page.locator("article .math").count()
     )
     for widget in page.locator(".bnlib-widget[data-widget]").all():
-        assert widget.locator(".bnlib-widget-link").count() == 1  # drawn by its module, not the still picture
+        assert widget.locator(".bnlib-frame").count() == 1  # drawn by its module, not the still picture
     for image in page.locator("article img").all():
         assert image.evaluate("image => image.decode().then(() => image.naturalWidth)") > 0
 
