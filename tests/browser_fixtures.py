@@ -131,6 +131,14 @@ def draw_widgets(page) -> None:
     page.keyboard.press("Shift")
 
 
+def tap(node) -> None:
+    """Tap on a node, and wait for the click that the browser makes of it: a while after the finger has left."""
+    page = node.page
+    page.evaluate("window.clicked = false, addEventListener('click', () => { clicked = true }, {once: true})")
+    node.tap()
+    page.wait_for_function("clicked")
+
+
 @pytest.fixture
 def open_page(chromium):
     """open_page(address, width=1280, dark=False, locale="en-US", ...) -> (page, troubles): a page, what went wrong.

@@ -5,6 +5,7 @@ import re
 from urllib.parse import quote
 
 import pytest
+from browser_fixtures import tap
 
 from bnlib.learn import SharedStatistics
 
@@ -115,7 +116,7 @@ def test_finger_on_a_phone_in_the_dark(served_book, open_page):
     for one in page.locator(".bnlib-axes [role=gridcell]").all()[:8]:
         box = one.bounding_box()
         assert box["width"] >= 24 and box["height"] >= 24
-    cell(page, 0, 3, 1, 1).tap()
+    tap(cell(page, 0, 3, 1, 1))
     assert marked(page) == SharedStatistics(sample=0, channel=3, row=1, column=1).companions
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     assert troubles == []

@@ -1,6 +1,7 @@
 """Widget 5 in the built page, as a reader uses it: mouse, finger, keyboard; what it shows is the recorded table's."""
 
 import pytest
+from browser_fixtures import tap
 
 from bnlib import lab
 
@@ -108,7 +109,7 @@ def test_all_rates_at_once(served_book, open_page):
 def test_finger_on_a_phone_in_the_dark(served_book, open_page):
     page, troubles = open_page(f"{served_book}/{PAGES['zh']}", width=390, dark=True, has_touch=True)
     assert column(page, "30").bounding_box()["width"] >= 24
-    column(page, "30").tap()
+    tap(column(page, "30"))
     assert len(marks(page, "batch")) == 2
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     assert troubles == []

@@ -1,6 +1,7 @@
 """Widget 3 in the built page: the reader answers two questions, then sees what the layers did when they were run."""
 
 import pytest
+from browser_fixtures import tap
 
 from bnlib.learn import WhichMode
 from bnlib.learn.modes import COMBINATIONS, key
@@ -117,12 +118,12 @@ def test_keyboard(served_book, open_page):
 
 def test_finger_on_a_phone_in_the_dark(served_book, open_page):
     page, troubles = open_page(f"{served_book}/{PAGES['zh']}", width=390, dark=True, has_touch=True)
-    page.locator(".bnlib-modes input[value=eval]").tap()
-    answers(page).nth(0).tap()
-    answers(page).nth(2).tap()
+    tap(page.locator(".bnlib-modes input[value=eval]"))
+    tap(answers(page).nth(0))
+    tap(answers(page).nth(2))
     assert marks(page) == ["✓", "", "✓", ""] and "它只看" not in said(page)
-    page.locator(".bnlib-modes summary").tap()
-    page.locator(".bnlib-modes details button").tap()
+    tap(page.locator(".bnlib-modes summary"))
+    tap(page.locator(".bnlib-modes details button"))
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     assert troubles == []
 

@@ -4,6 +4,7 @@ import json
 from urllib.parse import quote
 
 import pytest
+from browser_fixtures import tap
 
 from bnlib.learn import NoiseDial
 from bnlib.learn.noise_dial import IMAGES, SIZES
@@ -92,7 +93,7 @@ def test_finger_on_a_phone_in_the_dark(served_book, open_page, language):
     box = dial.bounding_box()
     page.touchscreen.tap(box["x"] + box["width"] - 6, box["y"] + box["height"] / 2)
     assert logits(page) == expected("doubtful", 256)
-    page.locator(f"{ROOT} input[value=middling]").tap()
+    tap(page.locator(f"{ROOT} input[value=middling]"))
     assert logits(page) == expected("middling", 256)
     for text in page.locator(f"{ROOT} svg text").all():
         box = text.bounding_box()

@@ -6,7 +6,7 @@ import statistics
 from urllib.parse import quote
 
 import pytest
-from browser_fixtures import LANGUAGES, draw_widgets
+from browser_fixtures import LANGUAGES, draw_widgets, tap
 
 from bnlib.learn import Playground
 
@@ -170,9 +170,9 @@ def test_keyboard_alone(served_book, open_page):
 def test_finger_on_a_phone_in_the_dark(served_book, open_page):
     page, troubles = open_page(f"{served_book}/{PAGES['zh']}", width=390, dark=True, has_touch=True)
     root, run, _ = parts(page)
-    run.tap()
+    tap(run)
     page.wait_for_function("() => document.querySelectorAll('.bnlib-playground path.bars').length === 18")
-    run.tap()
+    tap(run)
     assert run.text_content() == "运行" and steps_told(root) > 0
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     box = root.locator(".arms canvas").first.bounding_box()

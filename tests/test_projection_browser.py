@@ -5,6 +5,7 @@ import random
 from urllib.parse import quote
 
 import pytest
+from browser_fixtures import tap
 
 from bnlib.learn import BackwardProjection
 
@@ -138,7 +139,7 @@ def test_finger_on_a_phone_in_the_dark(served_book, open_page):
         touch.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
     assert column(page, 3)[2] > 0.8
     assert all(abs(a - b) > 1e-3 for a, b in zip(before, gradient(page), strict=True))
-    page.locator(f"{ROOT} input[type=checkbox]").tap()
+    tap(page.locator(f"{ROOT} input[type=checkbox]"))
     assert column(page, 4) == [0.0] * 3
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     assert troubles == []
