@@ -10,6 +10,7 @@ import re
 import shutil
 from pathlib import Path
 
+from docutils import nodes
 from sphinx.errors import ExtensionError
 
 from bilingual import settings
@@ -23,6 +24,7 @@ _STARTER = "course-widgets.js"  # book/course-widgets.js: finds the stored widge
 
 
 def setup(app) -> None:
+    app.connect("doctree-read", _lead_to)
     app.connect("html-page-context", _scripts, priority=450)
     app.connect("html-page-context", _keep_room, priority=960)  # after head.py has written what stands there
     app.connect("build-finished", _write)
@@ -34,6 +36,19 @@ def _module(app, name: str) -> Path:
 
 def _starter(app) -> Path:
     return Path(app.srcdir) / "book" / _STARTER
+
+
+def _lead_to(app, doctree) -> None:
+    """Let links in Markdown lead to the widgets of a page as to its headings."""
+    places = app.env.metadata[app.env.docname].setdefault("myst_slugs", {})
+    for output in doctree.findall(nodes.raw):
+        for _, name, key in _STORED.findall(output.astext()):
+            places.setdefault(_id(name, key), (None, _id(name, key), name))
+
+
+def _id(name: str, key: str | None) -> str:
+    """#widget-NAME, or what its key says, "exercise.normalize": #exercise-normalize."""
+    return key.replace(".", "-") if key else f"widget-{name}"
 
 
 def _scripts(app, pagename, templatename, context, doctree) -> None:
@@ -66,11 +81,11 @@ def _keep_room(app, pagename, templatename, context, doctree) -> None:
 
 
 def _named(body: str) -> str:
-    """Give the first of each an id: #widget-NAME, or what its key says, "exercise.normalize": #exercise-normalize."""
+    """Give the first of each its id."""
     seen = set()
 
     def name(stored: re.Match) -> str:
-        key = stored[3].replace(".", "-") if stored[3] else f"widget-{stored[2]}"
+        key = _id(stored[2], stored[3])
         if key in seen:
             return stored[0]
         seen.add(key)
