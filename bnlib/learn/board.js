@@ -59,7 +59,9 @@ export default {
       rows.replaceChildren(...exercises.map(([name, title]) => {
         const { passed, tries, hints, solution } = all[name] ?? {}, row = make("tr");
         const opened = solution === true ? say.with_solution : String(count(hints));
-        row.append(make("th", { scope: "row" }, title), make("td", passed === true ? { class: "yes" } : {}, passed === true ? `✓ ${say.yes_passed}` : say.not_yet));
+        const heading = make("th", { scope: "row" }), known = document.getElementById(`exercise-${name}`);
+        heading.append(known ? make("a", { href: `#exercise-${name}` }, title) : title); // the built page has such cards
+        row.append(heading, make("td", passed === true ? { class: "yes" } : {}, passed === true ? `✓ ${say.yes_passed}` : say.not_yet));
         row.append(make("td", {}, String(count(tries))), make("td", {}, opened));
         return row;
       }));
