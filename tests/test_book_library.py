@@ -127,7 +127,7 @@ def test_the_pages_need_no_torch(tmp_path):
     done = subprocess.run(
         [sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, encoding="utf-8", check=False
     )
-    assert done.stdout.split("\n")[:2] == [f"{len(NAMES)} 8 8", "no torch"], done.stderr
+    assert done.stdout.split("\n")[:2] == [f"{len(NAMES)} 9 9", "no torch"], done.stderr
 
 
 @pytest.mark.parametrize(

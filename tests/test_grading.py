@@ -17,10 +17,12 @@ import torch
 from attacks import CATCHING, NOTEBOOKS, REFUSED, RIGHT
 
 import bnlib
+from bnlib.learn.exercises import names
 from bnlib.learn.grading import Limits, NotIsolated, grades, page, sandboxed, session, table
 from bnlib.learn.grading.sandbox import WAYS, Sandbox
 from bnlib.learn.grading.view import SCRATCH
 
+CODE = names("code")
 LIMITS = Limits(memory=512 << 20, cpu=60, wall=60.0, cell=3.0, ask=4.0, file=4 << 20, scratch=16 << 20)
 SOME = ("ann", "bob", "ends_asked", "kills_itself", "floods", "raises_markup", "zoe")
 
@@ -90,7 +92,7 @@ def graded(sandbox, way, folder):
     for name in NOTEBOOKS if way == taken else SOME:
         write(folder / f"{name}.ipynb", NOTEBOOKS[name][0])
     before = {path: path.read_bytes() for path in folder.iterdir()}
-    done = {grade.learner: grade for grade in grades(folder, sandbox)}
+    done = {grade.learner: grade for grade in grades(folder, sandbox, CODE)}
     assert {path: path.read_bytes() for path in folder.iterdir()} == before
     return done
 
@@ -103,14 +105,14 @@ def test_an_attack_harms_its_own_row_alone(graded):
 
 
 def test_everybody_has_a_row_and_a_page(graded):
-    rows = {row["learner"]: row for row in csv.DictReader(io.StringIO(table(list(graded.values()))))}
+    rows = {row["learner"]: row for row in csv.DictReader(io.StringIO(table(list(graded.values()), CODE)))}
     assert rows.keys() == graded.keys()
     assert rows["ann"]["normalize"] == rows["zoe"]["normalize"] == "1" and rows["ann"]["trouble"] == ""
     assert rows["bob"]["normalize"] == "0" and rows["bob"]["diagnosis"] == "normalize: unbiased"
     assert rows["ends_asked"]["normalize"] == "" and rows["ends_asked"]["trouble"] == "normalize: its process ended"
     for grade in graded.values():
-        assert "<script" not in page(grade) and "<i>" not in page(grade)
-    assert "&lt;script&gt;alert(1)" in page(graded["raises_markup"])
+        assert "<script" not in page(grade, CODE) and "<i>" not in page(grade, CODE)
+    assert "&lt;script&gt;alert(1)" in page(graded["raises_markup"], CODE)
 
 
 def test_each_step_out_is_refused(sandbox, folder, server, tmp_path, monkeypatch):
@@ -118,7 +120,7 @@ def test_each_step_out_is_refused(sandbox, folder, server, tmp_path, monkeypatch
     known = {"port": server.getsockname()[1], "folder": str(folder), "pid": os.getpid()}
     write(folder / "ann.ipynb", [RIGHT])
     write(tmp_path / "steps.ipynb", [*(step.format(**known) for step, _ in REFUSED), RIGHT])
-    (grade,) = grades(tmp_path, sandbox)
+    (grade,) = grades(tmp_path, sandbox, CODE)
     assert [str(trouble) for trouble in grade.troubles if trouble.where != "in_cell"] == []
     raised = {trouble.place["number"]: trouble.values.get("error", trouble.why) for trouble in grade.troubles}
     wrong = [(step, raised.get(i)) for i, (step, kinds) in enumerate(REFUSED, 1) if raised.get(i) not in kinds.split()]
@@ -167,7 +169,7 @@ def test_all_workers_of_a_notebook_share_its_time(sandbox, tmp_path, monkeypatch
 
     monkeypatch.setattr(Sandbox, "start", timed)
     began = time.monotonic()
-    (grade,) = grades(tmp_path, short)
+    (grade,) = grades(tmp_path, short, CODE)
     assert len(times) == session.WORKERS
     assert time.monotonic() - began - sum(times) < 8 + (LIMITS.cell + session._GRACE) / 2
     assert {trouble.why for trouble in grade.troubles} == {"late"} and grade.findings == {}

@@ -18,6 +18,8 @@ from bnlib.learn.grading import Grade, NotIsolated, page, sandboxed, table
 from bnlib.learn.grading.submission import LARGEST, Trouble, learners, read
 from bnlib.learn.grading.worker import python
 
+CODE = exercises.names("code")
+
 
 @pytest.fixture(autouse=True)
 def english(monkeypatch):
@@ -108,16 +110,16 @@ def test_a_huge_file_is_not_read(tmp_path):
 @pytest.mark.parametrize("first", "=+-@\t|%")
 def test_no_cell_of_the_table_is_a_formula(first):
     grade = Grade(first + "cmd", "en", troubles=[Trouble("in_file", {"file": first}, "late")])
-    (row,) = csv.DictReader(io.StringIO(table([grade])))
+    (row,) = csv.DictReader(io.StringIO(table([grade], CODE)))
     assert not row["learner"].startswith(tuple("=+-@\t|%")) and not row["trouble"].startswith(tuple("=+-@\t|%"))
 
 
 def test_a_name_can_break_neither_the_table_nor_the_page():
     name = 'a",b\n</title><script>x</script>\ud800\u202e'
     grade = Grade(name, "zh", {"normalize": Finding("raises", values={"error": "<b>", "message": "</html>"})})
-    (row,) = csv.DictReader(io.StringIO(table([grade])))
+    (row,) = csv.DictReader(io.StringIO(table([grade], CODE)))
     assert row["learner"] == 'a",b </title><script>x</script>? ' and row["diagnosis"] == "normalize: raises"
-    text = page(grade).encode().decode()
+    text = page(grade, CODE).encode().decode()
     assert "<script" not in text and "<b>" not in text and text.count("</html>") == 1 and '<html lang="zh">' in text
     assert bnlib.language.current() == "en"
 

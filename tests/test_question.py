@@ -11,8 +11,9 @@ import torch
 
 from bnlib import language
 from bnlib.learn import check
+from bnlib.learn.card_data import card_data
 from bnlib.learn.exercises import KINDS, load, names
-from bnlib.learn.question import Number, Order, answer_data
+from bnlib.learn.question import Number, Order
 
 QUESTIONS = names("choice", "number", "order")
 CHOICES, NUMBERS, ORDERS = names("choice"), names("number"), names("order")
@@ -283,7 +284,7 @@ def test_each_word_exists_and_none_is_left_over(name, code):
 @pytest.mark.parametrize("name", QUESTIONS)
 def test_the_page_gets_plain_data_that_answers_as_the_check_does(name, code):
     language.set_language(code)
-    data = json.loads(json.dumps(answer_data(load(name))))
+    data = json.loads(json.dumps(card_data(load(name))))
     assert data["kind"] == load(name).kind and data["name"] == name and len(data["hints"]) == 3
     if data["kind"] == "number":
         for place in [data, *data["mistakes"]]:

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Callable
 from pathlib import Path
 
-from bnlib.command import after, experiments, grade, sweep, training
+from bnlib.command import after, experiments, grade, handout, sweep, training
 from bnlib.command.bilingual import Parser, number, threads, translate, whole
 from bnlib.language import LANGUAGES, message
 
@@ -44,6 +44,7 @@ def parser() -> Parser:
     command("data", experiments.data)
     _lab(command("lab", experiments.lab))
     _grade(command("grade", grade.grade))
+    _handout(command("handout", handout.handout))
     return main
 
 
@@ -100,8 +101,20 @@ def _lab(lab: argparse.ArgumentParser) -> None:
 def _grade(grade: argparse.ArgumentParser) -> None:
     grade.add_argument("folder", metavar="FOLDER", type=Path, help=message("command.help_class"))
     _file(grade, "out", "FOLDER")
+    _graded(grade)
     _option(grade, "seconds", "N", whole, 300)
     _option(grade, "memory", "N", whole, 1024)
+
+
+def _handout(handout: argparse.ArgumentParser) -> None:
+    handout.add_argument("notebooks", metavar="NOTEBOOK", nargs="+", type=Path, help=message("command.help_notebooks"))
+    _graded(handout)
+    about = message("command.help_handout", default="handout")
+    handout.add_argument("--out", metavar="FOLDER", type=Path, default=Path("handout"), help=about)
+
+
+def _graded(to: argparse.ArgumentParser) -> None:
+    to.add_argument("--graded", metavar="NAME", nargs="+", help=message("command.help_graded"))
 
 
 def _option(to: argparse.ArgumentParser, name: str, metavar: str, kind: Callable, default: object) -> None:

@@ -23,12 +23,11 @@ def grade(args: argparse.Namespace) -> None:
         ValueError: there is nothing to grade, or the place for the grades is a learner's.
         NotIsolated: this machine can't keep a learner's code apart.
     """
-    from bnlib.learn.exercises import names
     from bnlib.learn.grading import grades, page, sandboxed, table
     from bnlib.learn.grading.submission import learners
     from bnlib.training.history import replace_file
 
-    folder = args.folder.resolve()
+    folder, tasks = args.folder.resolve(), graded(args)
     out = (args.out or folder.with_name(f"{folder.name}_grades")).resolve()
     if out == folder or (folder in out.parents and out.relative_to(folder).parts[0] in learners(folder)):
         raise ValueError(message("grade.out_inside", out=out))
@@ -36,15 +35,29 @@ def grade(args: argparse.Namespace) -> None:
     done, limits = [], _limits(args)
     with _made(out), sandboxed(limits, hidden=(folder, out)) as sandbox:
         print(message("grade.isolated", way=sandbox.way))
-        for grade in grades(folder, sandbox):
+        for grade in grades(folder, sandbox, tasks):
             done.append(grade)
-            replace_file(_page(out, grade), page(grade))
+            replace_file(_page(out, grade), page(grade, tasks))
             trouble = "; ".join(map(str, grade.troubles))
             key = "grade.graded_trouble" if trouble else "grade.graded"
-            told = {"learner": grade.shown, "passed": grade.passed, "count": len(names("code")), "trouble": trouble}
+            told = {"learner": grade.shown, "passed": grade.passed, "count": len(tasks), "trouble": trouble}
             print(message(key, **told), flush=True)
-            replace_file(out / "grades.csv", table(done))  # after each: what is done outlasts Ctrl-C
+            replace_file(out / "grades.csv", table(done, tasks))  # after each: what is done outlasts Ctrl-C
     print(message("command.written", path=out / "grades.csv"))
+
+
+def graded(args: argparse.Namespace) -> tuple[str, ...]:
+    """The names of the graded tasks: those that were named, else all in code, which nobody finds by trying.
+
+    Raises:
+        ValueError: an exercise of such a name does not exist.
+    """
+    from bnlib.learn.exercises import names
+
+    for name in args.graded or ():
+        if name not in names():
+            raise ValueError(message("exercise.unknown", name=repr(name), names=", ".join(names())))
+    return tuple(dict.fromkeys(args.graded or names("code")))
 
 
 @contextlib.contextmanager

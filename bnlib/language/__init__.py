@@ -4,6 +4,8 @@ Standard library only, so that every other room may import it. Errors of `bnlib.
 """
 
 import tomllib
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
 
@@ -30,6 +32,17 @@ def set_language(code: str) -> None:
 def current() -> str:
     """The code of the language chosen last, "en" at the start."""
     return _current
+
+
+@contextmanager
+def speaking(code: str) -> Iterator[None]:
+    """A block in another language; see `set_language`."""
+    before = current()
+    set_language(code)
+    try:
+        yield
+    finally:
+        set_language(before)
 
 
 def message(key: str, **values: object) -> str:

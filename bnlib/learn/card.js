@@ -43,7 +43,7 @@ export default {
     const kinds = { choice: choosing, number: setting, order: ordering };
     const show = kinds[exercise.kind]?.(ui, exercise, answer, (text) => tell(text ? [text] : [])) ?? null;
     if (show) root.append(ui.controls, feedback);
-    else root.append(prose("p", {}, exercise.how));
+    else root.append(prose("p", {}, exercise.how), ...named(exercise.choices ?? []));
     const steps = unfolding();
 
     let shown;
@@ -102,9 +102,9 @@ export default {
       const id = `bnlib-${Math.random().toString(36).slice(2)}`;
       const row = make("div", { class: "steps", role: "group", "aria-label": say.help });
       const parts = exercise.hints.map((hint, i) => [put(say.hint, { number: i + 1 }), [prose("p", {}, hint)], { hints: i + 1 }]);
-      const solution = [prose("p", {}, exercise.solution)];
+      const solution = [prose("p", {}, exercise.solution ?? "")];
       if (exercise.code) solution.push(program(say.solution, exercise.code));
-      parts.push([say.solution, solution, { solution: true }]);
+      if (exercise.solution) parts.push([say.solution, solution, { solution: true }]);
       const buttons = parts.map(([label, inside, opened], i) => {
         const box = make("div", { class: "step", id: `${id}-${i}`, hidden: "" });
         box.append(make("strong", {}, label), ...inside);
@@ -132,6 +132,14 @@ export default {
 
 // lines of code, which a reader scrolls by mouse or keys; no <pre>, of which the book's theme decides when Tab stops there
 const program = (label, text) => make("div", { class: "program", role: "group", tabindex: 0, "aria-label": label }, text);
+
+// what a graded task gives to choose from, or to put in order: the names that an answer takes, and what they stand for
+function named(choices) {
+  if (!choices.length) return [];
+  const list = make("ul");
+  list.append(...choices.map(({ name, text }) => prose("li", {}, `\`${name}\` ${text}`)));
+  return [list];
+}
 
 // whether a value that was kept is of the kind that it should be
 function fits(name, value) {

@@ -1,20 +1,15 @@
 """The card of an exercise: its task, an answer to a question, hints in three steps, then the worked solution."""
 
-import inspect
-import re
-from collections.abc import Callable
 from dataclasses import replace
 from html import escape
-from textwrap import dedent
 
 from IPython.display import display
 from traitlets import Any, Bool, Dict
 
 from bnlib import language
 from bnlib.learn import record
-from bnlib.learn.exercise import CodeExercise
+from bnlib.learn.card_data import card_data, graded_data
 from bnlib.learn.exercises import load, names
-from bnlib.learn.question import Question, answer_data
 from bnlib.learn.report import in_html
 from bnlib.learn.traits import Switch, Whole
 from bnlib.learn.widget import PageWidget
@@ -25,29 +20,6 @@ _LINE = "margin:4px 0"
 _GENERAL = ("incomplete", "too_low", "too_high")  # the words that a check has for them, too
 
 
-def card_data(exercise: CodeExercise | Question) -> dict:
-    """What a card shows, as plain data in the current language.
-
-    For each exercise name, kind, title, task, hints, solution; for a question what `answer_data` gives, for code `how`
-    an answer is checked, the solution's `code`, and the program to `start` from, if there is one.
-    """
-    if isinstance(exercise, Question):
-        return answer_data(exercise)
-    words = language.messages(f"exercise_{exercise.name}")
-    called = exercise.call.partition("(")[0]
-    data = {"kind": exercise.kind, "name": exercise.name, "title": words["title"], "task": words["task"]}
-    data |= {"hints": [words[f"hint_{i}"] for i in (1, 2, 3)], "solution": words["solution_text"]}
-    data |= {"how": language.message("card.how", name=exercise.name, answer=called)}
-    data |= {"code": _source(exercise.right, called)}
-    return data | ({"start": _source(exercise.start, called)} if exercise.start else {})
-
-
-def _source(answer: Callable, called: str) -> str:
-    """An answer as it stands in the exercise's file, under the name that the task asks for."""
-    source = dedent(inspect.getsource(answer)).rstrip()
-    return re.sub(rf"(?m)^(def|class) {answer.__name__}\b", rf"\1 {called}", source)
-
-
 class Exercise(PageWidget):
     """The card of an exercise. Several may stand on a page; a link to #exercise-NAME leads to one.
 
@@ -56,6 +28,7 @@ class Exercise(PageWidget):
 
     Args:
         exercise: its name.
+        graded: whether it is a task that a teacher grades: then the card holds no solution and judges no answer.
 
     Traits:
         hints: how many have been opened, 0 to 3. solution: whether it has been opened.
@@ -78,10 +51,10 @@ class Exercise(PageWidget):
 
     _following = False  # what comes from the file need not be noted there
 
-    def __init__(self, exercise: str) -> None:
+    def __init__(self, exercise: str, graded: bool = False) -> None:
         if exercise not in names():
             raise ValueError(language.message("exercise.unknown", name=repr(exercise), names=", ".join(names())))
-        data = card_data(load(exercise))
+        data = (graded_data if graded else card_data)(load(exercise))
         own = language.messages("card") | {key: language.messages("exercise")[key] for key in _GENERAL}
         super().__init__(lang=language.current(), strings=own, exercise=data)
         self.key = f"exercise.{exercise}"
@@ -122,19 +95,27 @@ class Exercise(PageWidget):
         if "start" in data:
             parts.append(_program(data["start"]))
         choices = data.get("options", sorted(data.get("items", ()), key=lambda item: item["name"]))
-        if choices:
-            items = "".join(f'<li style="{_LINE}">{in_html(one["text"])}</li>' for one in choices)
-            parts.append(f'<ul style="margin:8px 0">{items}</ul>')
+        parts.append(_listed([in_html(one["text"]) for one in choices]))
         if "how" in data:
             parts.append(_line(in_html(data["how"])))
-        solution = _line(in_html(data["solution"])) + (_program(data["code"]) if "code" in data else "")
-        if "options" in data:
-            whys = "".join(f"<dt>{in_html(one['text'])}</dt><dd>{in_html(one['why'])}</dd>" for one in data["options"])
-            solution += f"{_line(say['answers'])}<dl>{whys}</dl>"
-        folded = _folded(say["solution"], solution)
+        parts.append(_listed([f"<code>{one['name']}</code> {in_html(one['text'])}" for one in data.get("choices", ())]))
+        folded = _folded(say["solution"], self._solution()) if "solution" in data else ""
         for number, hint in reversed(list(enumerate(data["hints"], 1))):
             folded = _folded(self.say("hint", number=number), f"{_line(in_html(hint))}{folded}")
         return f'<div style="{_BOX}">{"".join(parts)}{folded}</div>'
+
+    def _solution(self) -> str:
+        data = self.exercise
+        shown = _line(in_html(data["solution"])) + (_program(data["code"]) if "code" in data else "")
+        if "options" in data:
+            whys = "".join(f"<dt>{in_html(one['text'])}</dt><dd>{in_html(one['why'])}</dd>" for one in data["options"])
+            shown += f"{_line(self.strings['answers'])}<dl>{whys}</dl>"
+        return shown
+
+
+def _listed(items: list[str]) -> str:
+    inside = "".join(f'<li style="{_LINE}">{item}</li>' for item in items)
+    return f'<ul style="margin:8px 0">{inside}</ul>' if items else ""
 
 
 def _line(inside: str) -> str:

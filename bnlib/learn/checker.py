@@ -3,6 +3,7 @@
 import time
 from dataclasses import replace
 from inspect import isclass
+from math import isfinite
 
 from torch import Generator
 from torch.nn import Module
@@ -39,21 +40,23 @@ def check(name: str, answer: object, seed: int | None = None) -> Report:
     """
     if name not in names():
         raise ValueError(language.message("exercise.unknown", name=repr(name), names=", ".join(names())))
-    return _kept(_checked(load(name), answer, seed))
-
-
-def _checked(exercise: CodeExercise | Question, answer: object, seed: int | None) -> Report:
+    exercise = load(name)
     if isinstance(exercise, Question):
-        return report(exercise, exercise.judge(answer))
+        return _kept(report(exercise, exercise.judge(answer)), exercise.read(answer))
+    return _kept(_checked(exercise, answer, seed))
+
+
+def _checked(exercise: CodeExercise, answer: object, seed: int | None) -> Report:
     if not callable(answer) or (isclass(exercise.right) and isinstance(answer, Module)):
         return report(exercise, Finding("not_callable", values={"got": type(answer).__name__}))
     seed = Generator().seed() % 2**31 if seed is None else seed
     return report(exercise, diagnose(exercise, _looker(exercise, answer), seed))
 
 
-def _kept(result: Report) -> Report:
-    """Note the result in the learner's file; where that fails, the report says so."""
-    trouble = record.note_try(result.exercise, result.passed, result.diagnosis or result.kind)
+def _kept(result: Report, plain: list[str] | float | None = None) -> Report:
+    """Note the result in the learner's file, to a question with the answer; where that fails, the report says so."""
+    plain = None if isinstance(plain, float) and not isfinite(plain) else plain  # no number that JSON has
+    trouble = record.note_try(result.exercise, result.passed, result.diagnosis or result.kind, plain)
     return replace(result, sentences=(*result.sentences, trouble)) if trouble else result
 
 

@@ -52,10 +52,17 @@ class Question:
         Raises:
             KeyboardInterrupt: the reader's own Ctrl-C.
         """
-        read = attempt(lambda: self._read(answer), SECONDS)
-        if not read.returned or read.value is None:
-            return Finding(f"{self.kind}_type", values={"got": type(answer).__name__})
-        return self._judge(read.value)
+        plain = self.read(answer)
+        return self.misfit(type(answer).__name__) if plain is None else self._judge(plain)
+
+    def read(self, answer: object) -> list[str] | float | None:
+        """An answer as plain words or as a number; None where it is of another type."""
+        done = attempt(lambda: self._read(answer), SECONDS)
+        return done.value if done.returned else None
+
+    def misfit(self, got: str) -> Finding:
+        """The finding about an answer of another type, by the type's name."""
+        return Finding(f"{self.kind}_type", values={"got": got})
 
     def sentences(self, finding: Finding) -> tuple[str, ...]:
         """A finding in words: those of the question where it has some, else general ones."""
@@ -215,36 +222,3 @@ def _number(answer: object) -> float | None:
         return float(answer)
     except OverflowError:  # a whole number that no float can hold
         return inf
-
-
-def answer_data(question: Question) -> dict:
-    """What a page needs to ask and to answer without a kernel: plain data, words of the current language.
-
-    Every question gives kind, name, title, task, hints (a list), solution. A choice adds options (name, text, right,
-    why); a number adds value, within (how far off an answer may be), low, high, step, log, unit, mistakes (name, value,
-    within, sentence); an order adds items (name, text; in the right order), others (further right orders, of names) and
-    pairs (first, then, sentence).
-    """
-    say = question.say
-    shared = {"kind": question.kind, "name": question.name, "title": say("title"), "task": say("task")}
-    shared |= {"hints": [say(f"hint_{i}") for i in (1, 2, 3)], "solution": say("solution_text")}
-    return shared | _own_data(question)
-
-
-def _own_data(question: Question) -> dict:
-    say = question.say
-    if isinstance(question, Choice):
-        told = {name: {"text": say(f"option_{name}"), "why": say(f"why_{name}")} for name in question.options}
-        return {"options": [{"name": name, "right": name in question.right, **told[name]} for name in told]}
-    if isinstance(question, Order):
-        pairs = [{"first": a, "then": b, "sentence": say(f"before_{a}_{b}")} for a, b in question.pairs]
-        items = [{"name": name, "text": say(f"item_{name}")} for name in question.items]
-        return {"items": items, "others": [list(order) for order in question.others], "pairs": pairs}
-
-    def number(value: float) -> dict:
-        return {"value": float(value), "within": question.within(value)}
-
-    mistakes = question.mistakes
-    slider = {key: getattr(question, key) for key in ("low", "high", "step", "log")}
-    told = [{"name": name, **number(mistakes[name]()), "sentence": say(f"mistake_{name}")} for name in mistakes]
-    return {**number(question.value()), **slider, "unit": say("unit"), "mistakes": told}

@@ -103,9 +103,10 @@ def note(name: str, change: Callable[[Entry], Entry]) -> str:
     return ""
 
 
-def note_try(name: str, passed: bool, diagnosis: str) -> str:
+def note_try(name: str, passed: bool, diagnosis: str, answer: list[str] | float | None = None) -> str:
     """Count an answer; what has passed once stays so. Returns as `note`."""
-    return note(name, lambda e: replace(e, passed=e.passed or passed, tries=e.tries + 1, diagnosis=diagnosis))
+    done = {"diagnosis": diagnosis, "answer": answer}
+    return note(name, lambda entry: replace(entry, passed=entry.passed or passed, tries=entry.tries + 1, **done))
 
 
 def clear() -> str:

@@ -11,9 +11,11 @@ A new exercise NAME in code takes two steps.
    sentence mistake_X for each mistake and a sentence property_X for each property. Backticks mark code.
 
 An exercise to repair has a name that begins with repair_, and a broken program of at most 12 lines as its `start`: a
-function or a class that needs nothing but torch, nn and F, under the name by which `call` calls it. Its source is what
+function or a class that needs nothing but torch and nn, under the name by which `call` calls it. Its source is what
 the learner starts from, so it carries no comments, which have a language. It is the first of the mistakes, under the
 name "unchanged", whose sentence tells the symptom on the smallest input and leaves the repair to the hints.
+
+The right answer is the solution that is shown: it, too, needs nothing but torch and nn, which the chapter imports.
 
 tests/test_exercises.py then checks it: each mistake is diagnosed as itself and no two look alike, the right answer
 passes, and each word exists. Add to its table RIGHT other styles of right answers, and to UNKNOWN a wrong answer that

@@ -10,7 +10,7 @@ def right(net, optimizer, X, y, parts):
     optimizer.zero_grad()
     mean_loss = 0.0
     for x, t in zip(X.chunk(parts), y.chunk(parts), strict=True):
-        loss = F.mse_loss(net(x), t) * len(x) / len(X)
+        loss = nn.functional.mse_loss(net(x), t) * len(x) / len(X)
         loss.backward()
         mean_loss += loss.item()
     optimizer.step()

@@ -1,7 +1,7 @@
 """A class's notebooks, one after the other: each run apart, its answers compared with the grader's own here."""
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from bnlib.learn.grading.sandbox import Sandbox
 from bnlib.learn.grading.session import Session
 from bnlib.learn.grading.submission import Trouble, learners, read
 from bnlib.learn.grading.wire import text
+from bnlib.learn.question import Question
 
 _CHEAT = "learn.exercises"  # where the right answers of the library are
 
@@ -40,8 +41,8 @@ class Grade:
         return sum(finding.kind == "passed" for finding in self.findings.values())
 
 
-def grades(folder: Path, sandbox: Sandbox) -> Iterator[Grade]:
-    """Grade each learner of a folder in turn.
+def grades(folder: Path, sandbox: Sandbox, graded: Sequence[str]) -> Iterator[Grade]:
+    """Grade each learner of a folder in turn, in the exercises of these names.
 
     Raises:
         ValueError: there is nothing to grade.
@@ -50,11 +51,11 @@ def grades(folder: Path, sandbox: Sandbox) -> Iterator[Grade]:
     for learner, paths in learners(folder).items():
         grade = Grade(learner, current())
         for path in paths:
-            _grade(path, sandbox, grade)
+            _grade(path, sandbox, grade, graded)
         yield grade
 
 
-def _grade(path: Path, sandbox: Sandbox, grade: Grade) -> None:
+def _grade(path: Path, sandbox: Sandbox, grade: Grade, graded: Sequence[str]) -> None:
     source = read(path)
     grade.language = source.language or grade.language
     if source.trouble:
@@ -63,7 +64,7 @@ def _grade(path: Path, sandbox: Sandbox, grade: Grade) -> None:
     if _CHEAT in source.all:
         grade.troubles.append(Trouble("in_file", {"file": source.file}, "own_checker"))
     with Session(sandbox, source) as session:
-        for name in exercises.names("code"):
+        for name in graded:
             if name in session.answers:
                 finding = _finding(name, session, grade)
                 before = grade.findings.get(name)
@@ -73,9 +74,11 @@ def _grade(path: Path, sandbox: Sandbox, grade: Grade) -> None:
 
 
 def _finding(name: str, session: Session, grade: Grade) -> Finding | None:
-    exercise = exercises.load(name)
-    if session.answers[name]:
-        return Finding("not_callable", values={"got": session.answers[name]})
+    exercise, given = exercises.load(name), session.answers[name]
+    if isinstance(exercise, Question):
+        return exercise.misfit(given.misfit) if given.misfit else exercise.judge(given.plain)
+    if given.misfit:
+        return Finding("not_callable", values={"got": given.misfit})
     try:
         # random inputs that no notebook could have known: they are drawn now
         return diagnose(exercise, lambda inputs: session.look_at(name, inputs), secrets.randbelow(2**31))

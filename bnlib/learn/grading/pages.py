@@ -1,12 +1,11 @@
 """What comes of grading: one table of the class, and a page for each learner. All that a learner wrote is escaped."""
 
-import contextlib
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from html import escape
 
-from bnlib.language import current, message, set_language
+from bnlib.language import current, message, speaking
 from bnlib.learn import exercises
 from bnlib.learn.grading.grade import Grade
 from bnlib.learn.report import report
@@ -34,19 +33,17 @@ code { font-family: ui-monospace, monospace }
 """
 
 
-def table(all_grades: Sequence[Grade]) -> str:
-    """CSV: learner, a column for each exercise in code (1 passed, 0 not, empty: not answered), passed, diagnosis,
-    trouble.
+def table(all_grades: Sequence[Grade], graded: Sequence[str]) -> str:
+    """CSV: learner, a column for each exercise (1 passed, 0 not, empty: not answered), passed, diagnosis, trouble.
 
     diagnosis: "exercise: name of the mistake or law, or kind of failure", for each exercise that did not pass.
     trouble: sentences, in the language of the moment.
     """
-    names = exercises.names("code")
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(["learner", *names, "passed", "diagnosis", "trouble"])
+    writer.writerow(["learner", *graded, "passed", "diagnosis", "trouble"])
     for grade in all_grades:
-        marks = [str(int(grade.findings[name].kind == "passed")) if name in grade.findings else "" for name in names]
+        marks = [str(int(grade.findings[name].kind == "passed")) if name in grade.findings else "" for name in graded]
         wrong = [(name, finding) for name, finding in grade.findings.items() if finding.kind != "passed"]
         diagnosis = "; ".join(f"{name}: {' + '.join([f.name or f.kind, *f.also])}" for name, f in wrong)
         trouble = "; ".join(map(str, grade.troubles))
@@ -59,11 +56,11 @@ def _cell(words: str) -> str:
     return "'" + words if words.startswith(_FORMULA) else words
 
 
-def page(grade: Grade) -> str:
+def page(grade: Grade, graded: Sequence[str]) -> str:
     """A learner's page, in the language of the notebooks, complete in itself."""
-    with _speaking(grade.language):
+    with speaking(grade.language):
         title = escape(message("grade.title", learner=grade.shown))
-        count = message("grade.result", passed=grade.passed, count=len(exercises.names("code")))
+        count = message("grade.result", passed=grade.passed, count=len(graded))
         found = [report(exercises.load(name), finding)._repr_html_() for name, finding in grade.findings.items()]
         body = "\n".join(found) or f"<p>{escape(message('grade.nothing_answered'))}</p>"
         troubles = "".join(f"<li>{escape(str(trouble))}</li>" for trouble in grade.troubles)
@@ -76,13 +73,3 @@ def page(grade: Grade) -> str:
             f"<title>{title}</title>\n<style>{_STYLE}</style></head>\n<body>\n<h1>{title}</h1>\n"
             f"<p>{escape(count)}</p>\n{body}\n{told}</body>\n</html>\n"
         )
-
-
-@contextlib.contextmanager
-def _speaking(language: str) -> Iterator[None]:
-    before = current()
-    set_language(language)
-    try:
-        yield
-    finally:
-        set_language(before)

@@ -1,12 +1,13 @@
 """One notebook in workers: its cells are run, then its answers asked, in a new worker where one was lost."""
 
 import time
+from dataclasses import dataclass
 
 from bnlib.learn.exercise import Inputs
 from bnlib.learn.grading.channel import Channel, Lost
 from bnlib.learn.grading.sandbox import Sandbox
 from bnlib.learn.grading.submission import Source, Trouble
-from bnlib.learn.grading.wire import NAMES, Malformed, decode_outcome, encode_mapping, text
+from bnlib.learn.grading.wire import NAMES, Malformed, decode, decode_outcome, encode_mapping, text
 from bnlib.learn.outcome import Outcome
 
 WORKERS = 4  # for one notebook; each that is lost costs what it was lost by: a cell, or an exercise
@@ -14,11 +15,30 @@ TOLD = 20  # troubles of one notebook
 _GRACE = 3.0  # seconds beyond a limit that a worker keeps by itself
 
 
-class Session:
-    """A notebook that was run: what it answered, and what went wrong.
+@dataclass(frozen=True)
+class Given:
+    """What a worker tells of an answer.
 
-    answers: exercise -> the type of what was given where it can't be called, else "".
+    misfit: the type of one that is of a wrong type, else "". plain: an answer to a question, words or a number.
     """
+
+    misfit: str
+    plain: list[str] | float | None
+
+    @classmethod
+    def decode(cls, told: object) -> "Given":
+        """Raises Malformed for what a worker does not send."""
+        if not isinstance(told, dict) or told.keys() != {"misfit", "plain"}:
+            raise Malformed("there is something else where an answer should be")
+        plain = decode(told["plain"])
+        words = isinstance(plain, list) and len(plain) <= NAMES and all(isinstance(word, str) for word in plain)
+        if not (words or plain is None or isinstance(plain, float)):
+            raise Malformed("an answer is neither words nor a number")
+        return cls(text(told["misfit"]), plain)
+
+
+class Session:
+    """A notebook that was run: what it answered, by exercise, and what went wrong."""
 
     def __init__(self, sandbox: Sandbox, source: Source) -> None:
         self._sandbox, self._source, self._left = sandbox, source, WORKERS
@@ -26,7 +46,7 @@ class Session:
         self._channel: Channel | None = None
         self._costly: dict[int, Trouble] = {}  # cells that a worker was lost by: they are not run again
         self._raised: list[Trouble] = []
-        self.answers: dict[str, str] = {}
+        self.answers: dict[str, Given] = {}
         self._start()
 
     def __enter__(self) -> "Session":
@@ -107,10 +127,10 @@ class Session:
     def _collect(self) -> None:
         """Ask which exercises were answered."""
         try:
-            kinds = self._channel.ask({"do": "answers"}, _GRACE).get("answers")
-            if not isinstance(kinds, dict) or len(kinds) > NAMES:
+            told = self._channel.ask({"do": "answers"}, _GRACE).get("answers")
+            if not isinstance(told, dict) or len(told) > NAMES:
                 raise Malformed("there is something else where the answers' names should be")
-            self.answers = {text(name): text(kind) for name, kind in kinds.items()}
+            self.answers = {text(name): Given.decode(one) for name, one in told.items()}
         except (Lost, Malformed) as error:
             why = error.why if isinstance(error, Lost) else "junk"
             self._raised.append(Trouble("in_file", {"file": self._source.file}, why))

@@ -1,15 +1,14 @@
 """A class's folder: which notebooks belong to whom, and the code in them. Nothing in it is run or believed here."""
 
 import json
-import re
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from bnlib.language import message
 from bnlib.learn.grading.wire import text
+from bnlib.learn.notebook import code_cells, language_set
 
 LARGEST = 64 << 20  # bytes of a notebook: pictures included
-_LANGUAGE = re.compile(r"""set_language\(\s*["'](en|zh)["']""")
 
 
 @dataclass(frozen=True)
@@ -77,8 +76,7 @@ def read(path: Path) -> Source:
     except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         told = {"error": text(f"{type(error).__name__}: {error}")[:200]}
         return Source(file, trouble=Trouble("in_file", {"file": file}, "unreadable", told))
-    asked = _LANGUAGE.search("\n".join(source for _, source in cells))
-    return Source(file, cells, asked.group(1) if asked else "")
+    return Source(file, cells, language_set("\n".join(source for _, source in cells)))
 
 
 class _Refused(Exception):  # noqa: N818 - why a file is not even opened
@@ -90,6 +88,4 @@ def _cells(path: Path) -> tuple[tuple[int, str], ...]:
         raise _Refused("no_file")
     if path.stat().st_size > LARGEST:
         raise _Refused("too_large", {"limit": LARGEST})
-    cells = json.loads(path.read_bytes())["cells"]
-    code = [(number, cell["source"]) for number, cell in enumerate(cells, 1) if cell["cell_type"] == "code"]
-    return tuple((number, source if isinstance(source, str) else "".join(source)) for number, source in code)
+    return tuple(code_cells(json.loads(path.read_bytes())))

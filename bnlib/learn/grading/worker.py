@@ -21,7 +21,8 @@ from bnlib.learn import exercises, outcome
 from bnlib.learn.attempt import attempt
 from bnlib.learn.grading import proof
 from bnlib.learn.grading.confine import Limits, confine
-from bnlib.learn.grading.wire import decode_mapping, dump, encode_outcome
+from bnlib.learn.grading.wire import decode_mapping, dump, encode, encode_outcome
+from bnlib.learn.question import Question
 
 
 def main(limits: Limits, target: str) -> None:
@@ -58,7 +59,7 @@ def _import() -> None:
     import bnlib.training  # noqa: F401
 
     torch.set_num_threads(1)
-    for name in exercises.names("code"):
+    for name in exercises.names():
         exercises.load(name)
 
 
@@ -84,13 +85,18 @@ class Notebook:
         if request["do"] == "cell":
             return self._run(request["number"], request["source"])
         if request["do"] == "answers":
-            return {"answers": {name: self._misfit(name) for name in exercises.names("code") if name in self._answers}}
+            return {"answers": {name: self._told(name) for name in exercises.names() if name in self._answers}}
         return self._ask(request["exercise"], request["inputs"])
 
-    def _misfit(self, name: str) -> str:
-        """The type of an answer that can't be asked; empty for one that can."""
-        answer, instead = self._answers[name], inspect.isclass(exercises.load(name).right)
-        return "" if callable(answer) and not (instead and isinstance(answer, nn.Module)) else type(answer).__name__
+    def _told(self, name: str) -> dict[str, object]:
+        """What of an answer can be told before it is asked: see `Given`."""
+        exercise, answer = exercises.load(name), self._answers[name]
+        plain = None
+        if isinstance(exercise, Question):
+            fits = (plain := exercise.read(answer)) is not None
+        else:
+            fits = callable(answer) and not (inspect.isclass(exercise.right) and isinstance(answer, nn.Module))
+        return {"misfit": "" if fits else type(answer).__name__, "plain": encode(plain)}
 
     def _collect(self, name: str, answer: object, *_: object, **__: object) -> "Kept":
         self._answers[str(name)] = answer
