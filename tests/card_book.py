@@ -15,7 +15,7 @@ from bnlib.learn import Board, Exercise
 from bnlib.learn.exercises import load, names
 from bnlib.learn.question import Choice
 
-COURSE = ("glossary.tsv", "references.toml", "reference_zh.tsv", "symbols.tsv", "__pycache__")
+COURSE = ("glossary.tsv", "references.toml", "reference_zh.tsv", "symbols.tsv", "widget-heights.json", "__pycache__")
 PAGE = "chapters/{}/01_circle.html"
 
 
@@ -50,6 +50,13 @@ def page_of(code: str) -> nbformat.NotebookNode:
     return notebook
 
 
+def build(root: Path) -> None:
+    """Build the book in that folder, all of it."""
+    command = [str(Path(sys.executable).with_name("jupyter-book")), "build", ".", "--all", "-W", "-n", "--keep-going"]
+    built = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
+    assert built.returncode == 0, built.stderr[-3000:]
+
+
 @pytest.fixture(scope="session")
 def card_book(tmp_path_factory) -> Path:
     """The folder of the book's HTML."""
@@ -68,9 +75,7 @@ def card_book(tmp_path_factory) -> Path:
         folder.mkdir(parents=True)
         (folder / "index.md").write_text({"en": "# Areas\n\nRound.", "zh": "# 面积\n\n圆。"}[code], encoding="utf-8")
         nbformat.write(page_of(code), folder / "01_circle.ipynb")
-    command = [str(Path(sys.executable).with_name("jupyter-book")), "build", ".", "-W", "-n", "--keep-going"]
-    built = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
-    assert built.returncode == 0, built.stderr[-3000:]
+    build(root)
     (root / "_build" / "html" / "favicon.ico").touch()  # which a browser asks for
     return root / "_build" / "html"
 

@@ -2,15 +2,15 @@
 
 import json
 import re
-from importlib.util import module_from_spec, spec_from_file_location
 
 import pytest
-from browser_fixtures import LANGUAGES, ROOT, draw_widgets
+from browser_fixtures import LANGUAGES, draw_widgets
 from card_book import CARDS, CODE, NUMBER, ORDER, PAGE, REPAIR, SEVERAL, SINGLE
-from test_book_lean import AXE, COLOURS, PLACES, UNFOLD, rest, violations, visit
+from test_book_lean import AXE, COLOURS, UNFOLD, rest, violations, visit
 
 from bnlib import language as languages
 from bnlib.learn import Exercise
+from bnlib.learn.board import titles
 from bnlib.learn.exercises import names
 
 each_language = pytest.mark.parametrize("language", LANGUAGES)
@@ -289,7 +289,7 @@ def test_what_is_kept_wrongly_is_left_aside(served_cards, open_page, stored):
 
 
 def cells(page, name: str) -> list[str]:
-    return page.locator(".bnlib-board tbody tr").nth(names().index(name)).locator("td").all_inner_texts()
+    return page.locator(".bnlib-board tbody tr").nth([*titles()].index(name)).locator("td").all_inner_texts()
 
 
 @each_language
@@ -392,52 +392,6 @@ def test_axe_finds_nothing_wrong(served_cards, chromium, language):
             found = [one for one in violations(page, options) if "bnlib" in str(one)]
             assert found == [], f"{scheme}, {width} px wide"
     assert page.evaluate("noted.refused") == []
-    page.context.close()
-
-
-@pytest.fixture(scope="module")
-def room_is_kept(card_book, chromium) -> None:
-    """The book with the room for its cards, as tools/widget_heights.py writes it."""
-    spec = spec_from_file_location("widget_heights", ROOT / "tools" / "widget_heights.py")
-    tool = module_from_spec(spec)
-    with pytest.MonkeyPatch.context() as patch:
-        patch.syspath_prepend(ROOT / "tools")  # where its own modules lie
-        spec.loader.exec_module(tool)
-    page = chromium.new_page()
-    style = tool.style(tool.measured(page, card_book))
-    page.close()
-    with (card_book / "_static" / "book.css").open("a", encoding="utf-8") as file:
-        file.write(style)
-
-
-@pytest.mark.parametrize("width", [1280, 390])
-@each_language
-def test_nothing_jumps_when_cards_are_drawn(room_is_kept, served_cards, chromium, language, width):
-    page = visit(chromium, f"{served_cards}/{PAGE.format(language)}", width)
-    for place in page.locator(".bnlib-widget").all():
-        place.evaluate("box => box.scrollIntoView({behavior: 'instant'})")
-        place.locator(".bnlib-frame").wait_for()
-    page.evaluate("scrollTo({top: 0, behavior: 'instant'})")
-    rest(page)
-    assert page.evaluate("noted.shift") < 0.01
-    at_rest = page.evaluate(PLACES)
-    page.route(lambda url: ".js" in url, lambda route: route.abort())
-    page.reload()
-    rest(page)
-    assert page.evaluate(PLACES) == at_rest
-    page.context.close()
-
-
-@pytest.mark.parametrize("width", [1280, 600, 480, 390, 320])
-@each_language
-def test_a_card_has_the_room_it_needs_and_not_much_more(room_is_kept, served_cards, chromium, language, width):
-    page = visit(chromium, f"{served_cards}/{PAGE.format(language)}", width)
-    draw_widgets(page)
-    for place in page.locator(".bnlib-widget").all():
-        kept_free = float(place.evaluate("box => getComputedStyle(box).minHeight").removesuffix("px"))
-        assert place.bounding_box()["height"] <= kept_free + 1
-        needed = place.evaluate("box => { box.style.minHeight = 0; return box.getBoundingClientRect().height }")
-        assert width < 1280 or kept_free <= needed + 16
     page.context.close()
 
 

@@ -7,7 +7,7 @@ import pytest
 from browser_fixtures import LANGUAGES, ROOT
 
 from bnlib import language
-from bnlib.learn.exercises import names
+from bnlib.learn.exercises import load, names
 
 REPAIR = {"en": "Repair: ", "zh": "改错："}  # how titles begin in the list of what is to be repaired
 LINK = re.compile(r"\[([^\]]+)\]\(07_exercises\.ipynb#exercise-(\w+)\)")
@@ -29,6 +29,7 @@ def test_every_exercise_is_linked_once_by_its_title(code):
         titles = {name: language.message(f"exercise_{name}.title").removeprefix(REPAIR[code]) for name in names()}
     assert sorted(name for _, _, name in links(code)) == sorted(titles)
     assert {name: title for _, title, name in links(code)} == titles
+    assert {name: int(chapter[:2]) for chapter, _, name in links(code)} == {n: load(n).chapter for n in names()}
 
 
 def test_both_languages_have_the_same_links():

@@ -142,7 +142,7 @@ def test_the_board_tells_each_exercise_in_its_language(code):
     record.note("moving_average", lambda entry: Entry(solution=True, hints=3))
     made = progress()
     language.set_language("en")
-    lines = {"en": "✓ Normalize a batch: 1 try, no hint", "zh": "✓ 归一化一个小批量：试过1次，没看提示"}
+    lines = {"en": "✓ 02 Normalize a batch: 1 try, no hint", "zh": "✓ 02 归一化一个小批量：试过1次，没看提示"}
     assert lines[code] in str(made).splitlines() and repr(made) == str(made)
     ends = {
         "en": ("2 tries, 1 hint", "no try yet, solution opened"),

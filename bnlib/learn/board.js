@@ -25,7 +25,8 @@ export default {
     controls.append(button(say.export, save), forget);
     sure.append(make("span", {}, say.sure), button(say.yes, () => { ask(false); clear(); }), no);
     sure.hidden = true;
-    root.append(make("style", {}, STYLE + OWN_STYLE), table, controls, sure, spoken, make("p", { class: "tick" }, say.private));
+    root.append(make("style", {}, STYLE + OWN_STYLE), table, controls, sure, spoken);
+    root.append(...[...(live ? [] : [say.by_notebook]), say.private].map((text) => make("p", { class: "tick" }, text)));
     paint();
     model.on("change:standing", paint);
     const unfollow = live ? () => {} : followMemory(paint);

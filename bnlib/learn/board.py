@@ -8,7 +8,7 @@ from traitlets import Bool, Dict, List
 
 from bnlib import language
 from bnlib.learn import record
-from bnlib.learn.exercises import names
+from bnlib.learn.exercises import load, names
 from bnlib.learn.widget import PageWidget
 
 
@@ -81,8 +81,10 @@ def table(words: dict[str, str], caption: str, rows) -> str:
 
 
 def titles() -> dict[str, str]:
-    """What each exercise is called in the current language."""
-    return {name: language.message(f"exercise_{name}.title") for name in names()}
+    """What each exercise is called in the current language, with its chapter's number, in the order of chapters."""
+    words = {name: (load(name).chapter, language.message(f"exercise_{name}.title")) for name in names()}
+    in_order = sorted(words, key=lambda name: (words[name][0], load(name).kind != "code", name))
+    return {name: language.message("board.entry", chapter=words[name][0], title=words[name][1]) for name in in_order}
 
 
 def progress() -> Progress:

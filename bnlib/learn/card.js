@@ -35,7 +35,7 @@ export default {
     const ui = { say, controls: make("div", { class: "answering" }) };
     const state = () => Object.fromEntries(Object.keys(FRESH).map((name) => [name, model.get(name) ?? FRESH[name]]));
 
-    const title = make("p", { class: "title" });
+    const title = make("p", { class: "title", role: "heading", "aria-level": below(el) });
     title.append(prose("span", {}, exercise.title), done);
     root.setAttribute("aria-label", `${say.exercise}${exercise.title}`);
     root.append(make("style", {}, STYLE + OWN_STYLE), title, prose("p", {}, exercise.task));
@@ -120,8 +120,12 @@ export default {
       root.append(row, ...buttons.map(([, box]) => box));
       return () => {
         const { hints, solution: opened, passed } = state();
-        buttons.forEach(([press, , label], i) => {
+        buttons.forEach(([press, box, label], i) => {
           const seen = i < exercise.hints.length ? i < hints : opened;
+          if (!seen && !box.hidden) { // all was forgotten
+            box.hidden = true;
+            press.setAttribute("aria-expanded", false);
+          }
           press.disabled = !seen && i > hints && !passed;
           press.textContent = seen ? `${label} ✓` : label;
         });
@@ -139,6 +143,12 @@ function named(choices) {
   const list = make("ul");
   list.append(...choices.map(({ name, text }) => prose("li", {}, `\`${name}\` ${text}`)));
   return [list];
+}
+
+// the level of a heading in this place: one below that of the section around it, in a notebook the third
+function below(el) {
+  const heading = el.closest("section")?.querySelector("h1, h2, h3, h4, h5");
+  return heading ? Number(heading.tagName[1]) + 1 : 3;
 }
 
 // whether a value that was kept is of the kind that it should be

@@ -41,6 +41,7 @@ class CodeExercise:
         properties: laws for what is wrong in a way nobody has named yet.
         start: of an exercise to repair, the broken program; the learner is shown its source. None where there is
             everything to write.
+        chapter: of the course, that it belongs to.
     """
 
     name: str
@@ -51,6 +52,7 @@ class CodeExercise:
     mistakes: Mapping[str, Callable]
     properties: tuple[Property, ...]
     start: Callable | None = None
+    chapter: int = 0
 
     kind: ClassVar[str] = "code"
 

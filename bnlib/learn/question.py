@@ -28,11 +28,13 @@ class Question:
     Args:
         name: of the exercise, of its file and of its words.
         figure: draws what the question asks to read, from a recorded table; None where there is nothing to read.
+        chapter: of the course, that it belongs to.
         facts: the measured or computed numbers that its sentences tell, by the names of their fields.
     """
 
     name: str
     figure: "Callable[[], Drawing] | None" = field(default=None, kw_only=True)
+    chapter: int = field(default=0, kw_only=True)
     facts: Callable[[], Facts] = field(default=dict, kw_only=True)
 
     kind: ClassVar[str]

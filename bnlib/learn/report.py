@@ -54,9 +54,8 @@ class Report:
             f'<div style="margin: 0.2em 0; overflow-wrap: anywhere">{escape(label)}<code>{escape(text)}</code></div>'
             for label, text in self.labels
         )
-        return (
-            f'<div lang="{self.lang}" style="{bar}"><p><strong>{escape(self.heading)}</strong></p>{said}{shown}</div>'
-        )
+        told = f"<p><strong>{escape(self.heading)}</strong></p>{said}{shown}"
+        return f'<div class="bnlib-report" lang="{self.lang}" style="{bar}">{told}</div>'
 
 
 def in_html(sentence: str) -> str:

@@ -17,6 +17,7 @@ from bilingual import settings
 from bilingual.languages import CODES, language_of
 
 _STORED = re.compile(r'(<div class="bnlib-widget"[^>]*?) data-widget="([a-z0-9_]+)"(?: data-key="([a-z0-9_.]+)")?')
+_CELL = re.compile(r'(?=<div class="cell\b[^"]*\bcontainer")')
 _ID = re.compile(r'<div class="bnlib-widget"[^>]*? id="([a-z0-9_-]+)"')
 _FOLDER = "widgets"
 _HEIGHTS = "widget-heights.json"  # book/widget-heights.json, by tools/widget_heights.py: how high each widget becomes
@@ -81,7 +82,7 @@ def _keep_room(app, pagename, templatename, context, doctree) -> None:
 
 
 def _named(body: str) -> str:
-    """Give the first of each its id."""
+    """Give the first of each its id; where a figure stands above it in its cell, the cell has the id."""
     seen = set()
 
     def name(stored: re.Match) -> str:
@@ -91,7 +92,16 @@ def _named(body: str) -> str:
         seen.add(key)
         return f'{stored[1]} id="{key}"{stored[0].removeprefix(stored[1])}'
 
-    return _STORED.sub(name, body)
+    return "".join(_with_figure(_STORED.sub(name, cell)) for cell in _CELL.split(body))
+
+
+def _with_figure(cell: str) -> str:
+    """A cell, whose id is that of its card if its figure would otherwise stay above the window."""
+    figure, card = cell.find('<figure class="bnlib-figure"'), _ID.search(cell)
+    if not card or not -1 < figure < card.start():
+        return cell
+    own = card[0].replace(f' id="{card[1]}"', f' id="{card[1]}-card"')
+    return cell.replace("<div", f'<div id="{card[1]}"', 1).replace(card[0], own, 1)
 
 
 def _write(app, exception) -> None:

@@ -124,6 +124,7 @@ SMALL = {"X": [[[[0.0, 1.0]]], [[[3.0, 4.0]]]], "dY": [[[[2.0, 1.0]]], [[[0.0, 1
 
 EXERCISE = CodeExercise(
     name="backward",
+    chapter=2,
     call="backward(dY, X, gamma, eps)",
     ask=ask,
     inputs=(

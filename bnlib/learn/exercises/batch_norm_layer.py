@@ -116,6 +116,7 @@ SMALL = {"X": [[1.0], [3.0]], "weight": [2.0], "bias": [1.0], "eps": 0.25, "mome
 
 EXERCISE = CodeExercise(
     name="batch_norm_layer",
+    chapter=3,
     call="BatchNorm(num_features, eps, momentum)",
     ask=ask,
     inputs=(

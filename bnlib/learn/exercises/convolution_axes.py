@@ -97,6 +97,7 @@ def like_torch(ask: Ask, inputs: Inputs) -> str | None:
 
 EXERCISE = CodeExercise(
     name="convolution_axes",
+    chapter=2,
     call="normalize_images(X, eps)",
     ask=ask,
     inputs=(

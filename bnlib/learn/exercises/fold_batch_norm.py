@@ -127,6 +127,7 @@ TWO = {"bias": [1.0, 2.0], "mean": [3.0, -1.0], "var": [3.75, 0.75], "gamma": [3
 
 EXERCISE = CodeExercise(
     name="fold_batch_norm",
+    chapter=6,
     call="fold(weight, bias, mean, var, gamma, beta, eps)",
     ask=ask,
     inputs=(

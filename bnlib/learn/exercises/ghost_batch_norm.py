@@ -132,6 +132,7 @@ def like_torch(ask: Ask, inputs: Inputs) -> str | None:
 
 EXERCISE = CodeExercise(
     name="ghost_batch_norm",
+    chapter=5,
     call="ghost_batch_norm(X, size, eps)",
     ask=ask,
     inputs=(

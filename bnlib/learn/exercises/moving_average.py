@@ -126,6 +126,7 @@ def like_torch(ask: Ask, inputs: Inputs) -> str | None:
 
 EXERCISE = CodeExercise(
     name="moving_average",
+    chapter=2,
     call="update(running_mean, running_var, X, momentum, training)",
     ask=ask,
     inputs=(

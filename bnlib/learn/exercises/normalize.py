@@ -74,6 +74,7 @@ def like_torch(ask: Ask, inputs: Inputs) -> str | None:
 
 EXERCISE = CodeExercise(
     name="normalize",
+    chapter=2,
     call="normalize(X, eps)",
     ask=ask,
     inputs=(

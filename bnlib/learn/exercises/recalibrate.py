@@ -158,6 +158,7 @@ def like_torch(ask: Ask, inputs: Inputs) -> str | None:
 
 EXERCISE = CodeExercise(
     name="recalibrate",
+    chapter=4,
     call="recalibrate(batches)",
     ask=ask,
     inputs=(

@@ -111,6 +111,7 @@ def what_stays_is_scaled(ask: Ask, inputs: Inputs) -> str | None:
 
 EXERCISE = CodeExercise(
     name="repair_dropout",
+    chapter=6,
     call="hidden(num_features, p)",
     ask=ask,
     inputs=(

@@ -140,6 +140,7 @@ SMALL = {"X": [[1.0], [3.0]], "weight": [2.0], "bias": [1.0], "running_mean": [1
 
 EXERCISE = CodeExercise(
     name="repair_freeze",
+    chapter=6,
     call="FrozenBatchNorm(num_features)",
     ask=ask,
     inputs=(by_hand(**SMALL), drawn(2, 2), drawn(4, 3), drawn(8, 2)),

@@ -104,6 +104,7 @@ HALF, SINGLE = torch.float16, torch.float32
 
 EXERCISE = CodeExercise(
     name="repair_half",
+    chapter=6,
     call="normalize(X, eps)",
     ask=ask,
     inputs=(

@@ -159,6 +159,7 @@ SMALL |= {"running_mean": [2.0], "running_var": [1.0], "net.training": True}
 
 EXERCISE = CodeExercise(
     name="repair_leak",
+    chapter=6,
     call="accuracy(net, batches)",
     ask=ask,
     inputs=(

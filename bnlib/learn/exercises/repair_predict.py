@@ -154,6 +154,7 @@ SMALL = given(X=[[1.0], [3.0]], running_mean=[1.0], running_var=[4.0], p=0.0)
 
 EXERCISE = CodeExercise(
     name="repair_predict",
+    chapter=6,
     call="predict(net, X)",
     ask=ask,
     inputs=(

@@ -136,6 +136,7 @@ def sizes(seen) -> list[int]:
 
 EXERCISE = CodeExercise(
     name="repair_single",
+    chapter=6,
     call="in_batches(X, batch_size)",
     ask=ask,
     inputs=(

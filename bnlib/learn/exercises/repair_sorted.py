@@ -152,6 +152,7 @@ def law(name: str, key: str, value: bool) -> Property:
 
 EXERCISE = CodeExercise(
     name="repair_sorted",
+    chapter=6,
     call="one_epoch(X, y, batch_size, generator)",
     ask=ask,
     inputs=(

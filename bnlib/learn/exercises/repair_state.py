@@ -176,6 +176,7 @@ def moved(ask: Ask, inputs: Inputs) -> str | None:
 
 EXERCISE = CodeExercise(
     name="repair_state",
+    chapter=6,
     call="Standardize(num_features)",
     ask=ask,
     inputs=(by_hand(X=[[1.0], [3.0], [5.0]]), by_hand(X=[[1.0, 0.0], [5.0, 8.0]]), drawn(4, 3), drawn(8, 2)),

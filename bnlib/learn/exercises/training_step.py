@@ -112,6 +112,7 @@ def again_the_same(ask: Ask, inputs: Inputs) -> str | None:
 
 EXERCISE = CodeExercise(
     name="training_step",
+    chapter=6,
     call="step(net, optimizer, X, y, parts)",
     ask=ask,
     inputs=(

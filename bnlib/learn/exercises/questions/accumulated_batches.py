@@ -4,6 +4,7 @@ from bnlib.learn.question import Choice
 
 EXERCISE = Choice(
     name="accumulated_batches",
+    chapter=6,
     options=("thirty_two", "all_so_far", "eight"),
     right=frozenset({"eight"}),
 )

@@ -15,6 +15,7 @@ def batches(share: float = LEFT) -> int:
 
 EXERCISE = Number(
     name="batches_until_forgotten",
+    chapter=3,
     value=batches,
     tolerance=0.5,
     low=1.0,

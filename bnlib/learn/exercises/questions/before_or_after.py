@@ -19,6 +19,7 @@ def facts() -> dict[str, float]:
 
 EXERCISE = Choice(
     name="before_or_after",
+    chapter=4,
     options=("depends", "before_always", "after_always", "no_gain"),
     right=frozenset({"depends"}),
     figure=figure("order_of_layers"),

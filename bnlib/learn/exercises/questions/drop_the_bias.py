@@ -13,6 +13,7 @@ def facts() -> dict[str, float]:
 
 EXERCISE = Choice(
     name="drop_the_bias",
+    chapter=4,
     options=("redundant", "shift_lost", "learns_slowly", "only_in_training"),
     right=frozenset({"redundant"}),
     facts=facts,

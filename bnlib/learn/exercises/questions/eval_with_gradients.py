@@ -4,6 +4,7 @@ from bnlib.learn.question import Choice
 
 EXERCISE = Choice(
     name="eval_with_gradients",
+    chapter=3,
     options=("both_moving", "both_batch", "torch_batch", "lecture_batch"),
     right=frozenset({"lecture_batch"}),
 )

@@ -32,6 +32,7 @@ def facts() -> dict[str, float]:
 
 EXERCISE = Number(
     name="frontier_factor",
+    chapter=4,
     value=lambda: max(learned("batch")) / max(learned("none")),
     tolerance=0.05,
     relative=True,

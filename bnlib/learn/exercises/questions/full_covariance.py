@@ -16,6 +16,7 @@ def facts() -> dict[str, float]:
 
 EXERCISE = Choice(
     name="full_covariance",
+    chapter=2,
     options=("no_gradient", "too_few_samples", "cost", "no_correlation"),
     right=frozenset({"too_few_samples", "cost"}),
     facts=facts,

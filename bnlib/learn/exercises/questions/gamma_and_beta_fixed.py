@@ -14,6 +14,7 @@ def facts() -> dict[str, float]:
 
 EXERCISE = Choice(
     name="gamma_and_beta_fixed",
+    chapter=4,
     options=("no_learning", "close", "better", "half"),
     right=frozenset({"close"}),
     facts=facts,

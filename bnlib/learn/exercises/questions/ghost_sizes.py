@@ -18,6 +18,7 @@ def facts() -> dict[str, float]:
 
 EXERCISE = Choice(
     name="ghost_sizes",
+    chapter=5,
     options=("smallest_best", "gap_is_not_accuracy", "no_effect", "larger_regularizes"),
     right=frozenset({"gap_is_not_accuracy"}),
     figure=figure("ghost_gap"),

@@ -18,6 +18,7 @@ def facts() -> dict[str, float]:
 
 EXERCISE = Number(
     name="gradient_of_scaled_weights",
+    chapter=1,
     value=factor,
     tolerance=0.05,
     relative=True,

@@ -7,6 +7,7 @@ KERAS = 0.99  # its default
 
 EXERCISE = Number(
     name="keras_momentum",
+    chapter=3,
     value=lambda: convert_momentum(KERAS, "Keras", "PyTorch"),
     tolerance=0.0005,
     low=0.0,

@@ -4,6 +4,7 @@ from bnlib.learn.question import Order
 
 EXERCISE = Order(
     name="layer_steps",
+    chapter=3,
     items=("linear", "mean", "variance", "add_eps", "divide", "scale_and_shift", "activation"),
     pairs=(
         ("linear", "mean"),

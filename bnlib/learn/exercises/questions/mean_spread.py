@@ -13,6 +13,7 @@ def spread(m: int) -> float:
 
 EXERCISE = Number(
     name="mean_spread",
+    chapter=5,
     value=lambda: spread(LARGE) / spread(SMALL),
     tolerance=0.02,
     low=0.0,

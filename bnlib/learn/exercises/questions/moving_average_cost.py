@@ -17,6 +17,7 @@ LAST = lab.provenance("moving_statistics")["config"]["epochs"]
 
 EXERCISE = Number(
     name="moving_average_cost",
+    chapter=4,
     value=lambda: points(EPOCH, EPOCH),
     tolerance=0.8,
     low=0.0,

@@ -15,4 +15,4 @@ def facts() -> dict[str, float]:
     return {**found, **upper}
 
 
-EXERCISE = Choice(name="needed_where", options=PLACES, right=frozenset({"fourth"}), facts=facts)
+EXERCISE = Choice(name="needed_where", chapter=4, options=PLACES, right=frozenset({"fourth"}), facts=facts)

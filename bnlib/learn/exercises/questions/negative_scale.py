@@ -4,6 +4,7 @@ from bnlib.learn.question import Choice
 
 EXERCISE = Choice(
     name="negative_scale",
+    chapter=1,
     options=("shift", "positive", "any_factor", "negative"),
     right=frozenset({"any_factor"}),
 )

@@ -19,6 +19,7 @@ def facts() -> dict[str, float]:
 
 EXERCISE = Choice(
     name="norm_or_dropout",
+    chapter=5,
     options=("the_more_the_better", "alone_above_dropout", "interchangeable", "smallest_gap"),
     right=frozenset({"alone_above_dropout"}),
     figure=figure("dropout_grid"),

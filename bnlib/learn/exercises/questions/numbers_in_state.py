@@ -21,6 +21,7 @@ def saved() -> int:
 
 EXERCISE = Number(
     name="numbers_in_state",
+    chapter=3,
     value=saved,
     tolerance=0.0,
     low=0.0,

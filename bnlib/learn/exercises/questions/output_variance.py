@@ -15,6 +15,7 @@ def normalized() -> torch.Tensor:
 
 EXERCISE = Number(
     name="output_variance",
+    chapter=2,
     value=lambda: normalized().var(correction=0).item(),
     tolerance=0.005,
     low=0.0,

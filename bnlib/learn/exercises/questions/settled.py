@@ -16,6 +16,7 @@ def facts() -> dict[str, float]:
 
 EXERCISE = Choice(
     name="settled",
+    chapter=5,
     options=("covariate_shift", "larger_rates", "smoothness", "scale", "only_rates", "indispensable"),
     right=frozenset({"larger_rates", "scale"}),
     facts=facts,

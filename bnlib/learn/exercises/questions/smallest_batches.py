@@ -18,6 +18,7 @@ def facts() -> dict[str, float]:
 
 EXERCISE = Choice(
     name="smallest_batches",
+    chapter=6,
     options=ARMS,
     right=frozenset({"group"}),
     figure=figure("small_batches"),

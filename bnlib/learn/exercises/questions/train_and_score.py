@@ -4,6 +4,7 @@ from bnlib.learn.question import Order
 
 EXERCISE = Order(
     name="train_and_score",
+    chapter=4,
     items=("train", "forward", "backward", "step", "eval", "score"),
     pairs=(
         ("train", "forward"),

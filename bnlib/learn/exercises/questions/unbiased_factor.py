@@ -15,6 +15,7 @@ def factor(m: int) -> float:
 
 EXERCISE = Number(
     name="unbiased_factor",
+    chapter=2,
     value=lambda: factor(M),
     tolerance=0.01,
     low=0.5,

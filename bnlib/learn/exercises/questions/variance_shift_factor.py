@@ -19,6 +19,7 @@ def factor() -> float:
 
 EXERCISE = Number(
     name="variance_shift_factor",
+    chapter=5,
     value=factor,
     tolerance=0.05,
     low=0.0,
