@@ -1,5 +1,6 @@
 """A small book of the tests: a page with the cards of some exercises and the board, in both languages."""
 
+import json
 import re
 import shutil
 import subprocess
@@ -33,14 +34,15 @@ REPAIR = one_of("code", lambda exercise: exercise.start is not None)
 SINGLE = one_of("choice", lambda question: not several(question))
 SEVERAL = one_of("choice", several)
 NUMBER, ORDER = one_of("number"), one_of("order")
-CARDS = (SINGLE, CODE, NUMBER, ORDER, SEVERAL, REPAIR)  # in the order of the page
+CARDS = (SINGLE, CODE, NUMBER, ORDER, SEVERAL, REPAIR)  # in the order of the page; below them a graded task
+GRADED = one_of("choice", lambda question: question.name not in CARDS)
 
 
 def page_of(code: str) -> nbformat.NotebookNode:
     language.set_language(code)
     title = {"en": "# The circle\n\nIts area.", "zh": "# 圆\n\n它的面积。"}[code]
     notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_markdown_cell(title)])
-    for widget in [*map(Exercise, CARDS), Board()]:
+    for widget in [*map(Exercise, CARDS), Exercise(GRADED, graded=True), Board()]:
         data = {"text/html": widget.stored_html(), "text/plain": ""}
         output = nbformat.v4.new_output("execute_result", data, execution_count=1)
         notebook.cells.append(nbformat.v4.new_code_cell("show()", outputs=[output], execution_count=1))
@@ -91,3 +93,37 @@ def served_cards(card_book):
 def file_cards(card_book) -> str:
     """The address of the book as plain files."""
     return card_book.as_uri()
+
+
+def words(code: str) -> dict[str, str]:
+    language.set_language(code)
+    own = language.messages("card") | {"board": language.messages("board")}
+    language.set_language("en")
+    return own
+
+
+def data(name: str, code: str = "en") -> dict:
+    language.set_language(code)
+    made = Exercise(name).exercise
+    language.set_language("en")
+    return made
+
+
+def card(page, name: str):
+    return page.locator(f"#exercise-{name} .bnlib-card")
+
+
+def said(page, name: str) -> str:
+    return card(page, name).locator("[role=status]").inner_text()
+
+
+def plain(sentence: str) -> str:
+    return sentence.replace("`", "")
+
+
+def kept(page) -> dict:
+    return json.loads(page.evaluate("localStorage.getItem('bnlib.progress')"))
+
+
+def option(name: str, right: bool) -> dict:
+    return next(one for one in data(name)["options"] if one["right"] == right)
