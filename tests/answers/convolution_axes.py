@@ -56,3 +56,23 @@ UNKNOWN = {
     lambda X, eps: torchs_own(X, eps) * (1 if X.shape[1] == 1 else -1): "channels_apart",
     lambda X, eps: F.group_norm(X, 1) - F.group_norm(X, 1).mean((0, 2, 3), keepdim=True): "unit_variance",
 }
+
+
+def torchs_std(X, eps):
+    return (X - X.mean((0, 2, 3), True)) / (X.std((0, 2, 3), keepdim=True) + eps)
+
+
+def flattened_by_layer(X, eps):
+    """A batch normalization of flattened images keeps each pixel apart."""
+    return nn.BatchNorm1d(X[0].numel(), eps=eps)(X.flatten(1)).view(X.shape)
+
+
+def pixels_with_torchs_default(X, eps):
+    return (X - X.mean(0)) / torch.sqrt(X.var(0) + eps)
+
+
+KNOWN = {
+    torchs_std: {"unbiased_eps_outside"},
+    flattened_by_layer: {"per_pixel"},
+    pixels_with_torchs_default: {"per_pixel_unbiased"},
+}

@@ -89,3 +89,30 @@ UNKNOWN = {
     also(bias=lambda b: b.view(1, -1, 1, 1)): "shape",
     lambda *inputs: einsum(*inputs)[0]: "type",
 }
+
+
+def with_bias(shift, kept=False):
+    """An answer with another bias; the weight is right, or the old one."""
+
+    def answer(weight, bias, mean, var, gamma, beta, eps):
+        scale = gamma / torch.sqrt(var + eps)
+        b = 0 * mean if bias is None else bias
+        return weight.clone() if kept else weight * scale.view(-1, 1, 1, 1), shift(b, mean, scale, beta)
+
+    return answer
+
+
+def without_bias_as_well(weight, bias, mean, var, gamma, beta, eps):
+    scale = gamma / torch.sqrt(var + eps)
+    shift = -mean * scale if bias is None else (bias - mean) * scale + beta
+    return weight * scale.view(-1, 1, 1, 1), shift
+
+
+KNOWN = {
+    with_bias(lambda b, mean, scale, beta: beta): {"beta_alone"},
+    with_bias(lambda b, mean, scale, beta: scale * b - scale * mean): {"beta_forgotten"},
+    with_bias(lambda b, mean, scale, beta: b): {"bias_kept"},
+    with_bias(lambda b, mean, scale, beta: beta, kept=True): {"weight_kept", "beta_alone"},
+    with_bias(lambda b, mean, scale, beta: b + (beta - mean), kept=True): {"weight_kept", "nothing_scaled"},
+    without_bias_as_well: {"beta_lost_where_no_bias"},
+}

@@ -2,6 +2,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+import bnlib
+
 
 class Written(nn.Module):
     def __init__(self, num_features, p):
@@ -24,7 +26,53 @@ class OwnMask(Written):
         return Y
 
 
-RIGHT = [Written, dropout_before_relu, OwnMask]
+class OwnNorm(nn.Module):
+    """The learner's own layer, with a momentum of 0.1 under another name."""
+
+    share, correction = 0.1, 1
+
+    def __init__(self, num_features):
+        super().__init__()
+        self.register_buffer("running_mean", torch.zeros(num_features))
+        self.register_buffer("running_var", torch.ones(num_features))
+
+    def forward(self, X):
+        if not self.training:
+            return (X - self.running_mean) / torch.sqrt(self.running_var + 1e-5)
+        self.running_mean.lerp_(X.mean(0), self.share)
+        self.running_var.lerp_(X.var(0, correction=self.correction), self.share)
+        return (X - X.mean(0)) / torch.sqrt(X.var(0, correction=0) + 1e-5)
+
+
+class OwnNormBiased(OwnNorm):
+    """Keeps the biased variance, and more slowly."""
+
+    share, correction = 0.05, 0
+
+
+class OwnNormLikeKeras(OwnNorm):
+    """What is called momentum is the share of the old numbers."""
+
+    momentum = 0.9
+
+    @property
+    def share(self):
+        return 1 - self.momentum
+
+
+def around(norm):
+    def hidden(num_features, p):
+        return nn.Sequential(norm(num_features), nn.ReLU(), nn.Dropout(p))
+
+    return hidden
+
+
+def lazy(num_features, p):
+    return nn.Sequential(nn.LazyBatchNorm1d(), nn.ReLU(), nn.Dropout(p))
+
+
+OWN = [around(norm) for norm in (OwnNorm, OwnNormBiased, OwnNormLikeKeras, bnlib.BatchNorm1d)]
+RIGHT = [Written, dropout_before_relu, OwnMask, lazy, *OWN]
 
 
 class ScaledTwice(Written):
@@ -48,11 +96,29 @@ class Louder(Written):
         return super().forward(X) * (1 if self.training else 1.5)
 
 
+def dropped_before_an_own_norm(num_features, p):
+    return nn.Sequential(nn.Dropout(p), OwnNorm(num_features), nn.ReLU())
+
+
 UNKNOWN = {
+    dropped_before_an_own_norm: "unit_variance_in_prediction",
     Chance: "no_chance_in_prediction",
     Louder: "unit_variance_in_prediction",
     NotToZero: "each_value_dropped",
     ScaledTwice: "what_stays_is_scaled",
     lambda d, p: nn.Linear(d, d + 1): "shape",
     lambda d, p: F.relu: "type",
+}
+
+
+class BrokenInOneClass(Written):
+    def forward(self, X):
+        return F.relu(self.norm(F.dropout(X, self.p, self.training)))
+
+
+KNOWN = {
+    lambda d, p: nn.Sequential(nn.Dropout(p), nn.LazyBatchNorm1d(), nn.ReLU()): {"unchanged"},
+    BrokenInOneClass: {"unchanged"},
+    lambda d, p: nn.Sequential(OwnNorm(d), nn.Dropout(p)): {"no_relu"},
+    lambda d, p: nn.Sequential(nn.ReLU(), OwnNorm(d), nn.Dropout(p)): {"relu_first"},
 }

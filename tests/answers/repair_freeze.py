@@ -77,3 +77,62 @@ UNKNOWN = {
     lambda d: F.batch_norm: "type",
     lambda d: nn.BatchNorm1d(d + 1): "raises",
 }
+
+
+class AlwaysTraining(nn.BatchNorm1d):
+    def __init__(self, num_features):
+        super().__init__(num_features)
+        self.requires_grad_(False)
+        self.eval()
+
+    def train(self, mode=True):
+        return super().train(True)
+
+
+class ForwardTrains(nn.BatchNorm1d):
+    """The mode has no say in it."""
+
+    def __init__(self, num_features):
+        super().__init__(num_features)
+        self.requires_grad_(False)
+
+    def forward(self, X):
+        kept = self.running_mean, self.running_var
+        return F.batch_norm(X, *kept, self.weight, self.bias, training=True, eps=self.eps)
+
+
+class Detached(ForwardDecides):
+    def forward(self, X):
+        return super().forward(X.detach())
+
+
+class ThroughData(ForwardDecides):
+    def forward(self, X):
+        return super().forward(X.data)
+
+
+class OfTheBatch(ForwardDecides):
+    """No statistics at all."""
+
+    def __init__(self, num_features):
+        super().__init__(num_features)
+        del self.running_mean, self.running_var
+
+    def forward(self, X):
+        return F.batch_norm(X, None, None, self.weight, self.bias, training=True, eps=self.eps)
+
+
+class ReturnsTheMode(TrainSetsFalse):
+    def train(self, mode=True):
+        self.training = False
+        return self.training
+
+
+KNOWN = {
+    AlwaysTraining: {"train_does_nothing"},
+    ForwardTrains: {"train_does_nothing"},
+    Detached: {"no_gradient"},
+    ThroughData: {"no_gradient"},
+    OfTheBatch: {"not_tracked"},
+    ReturnsTheMode: {"train_returns_nothing"},
+}

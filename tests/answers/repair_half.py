@@ -44,10 +44,78 @@ def in_numbers_of_double(X, eps):
     return in_double(X.double(), eps)
 
 
+def magnitude(X, eps):
+    """A negative variance with its sign changed is no variance, either."""
+    X32 = X.float()
+    mean = X32.mean(0)
+    return ((X32 - mean) / torch.sqrt(((X32 * X32).mean(0) - mean * mean).abs() + eps)).to(X.dtype)
+
+
+def mean_in_half(X, eps):
+    return ((X - X.mean(0)) / torch.sqrt(X.float().var(0, correction=0) + eps)).to(X.dtype)
+
+
+def eps_doubled(X, eps):
+    return in_double(X, 2 * eps)
+
+
 UNKNOWN = {
     shifted: "zero_mean",
     louder: "like_float64",
+    eps_doubled: "like_float64",
+    magnitude: "like_float64",
+    mean_in_half: "zero_mean",
     in_numbers_of_double: "dtype_kept",
     lambda X, eps: in_double(X, eps).sum(dim=0): "shape",
     lambda X, eps: X.float().mul_(torch.inf): "nan",
+}
+
+
+def eps_beside_the_deviation(X, eps):
+    x = X.float()
+    return ((x - x.mean(0)) / (x.std(0, correction=0) + eps)).to(X.dtype)
+
+
+def deviation_at_least_tiny(X, eps):
+    x = X.float()
+    return ((x - x.mean(0)) / x.var(0, correction=0).sqrt().clamp(min=1e-9)).to(X.dtype)
+
+
+def deviation_at_least_eps(X, eps):
+    x = X.float()
+    return ((x - x.mean(0)) / x.std(0, correction=0).clamp(min=eps)).to(X.dtype)
+
+
+def without_eps(X, eps):
+    x = X.double()
+    return ((x - x.mean(0)) / x.std(0, correction=0)).to(X.dtype)
+
+
+def maximum_with_zero(X, eps):
+    mean = X.sum(0) / len(X)
+    var = torch.maximum((X * X).sum(0) / len(X) - mean * mean, torch.zeros_like(mean))
+    return (X - mean) / torch.sqrt(var + eps)
+
+
+def relu_in_float32(X, eps):
+    x = X.float()
+    mean = x.mean(0)
+    return ((x - mean) * torch.rsqrt(F.relu((x * x).mean(0) - mean * mean) + eps)).to(X.dtype)
+
+
+def divided_first(X, eps):
+    """Every number as with the broken function, rounding included."""
+    mean = (X / len(X)).sum(0)
+    var = (X * X / len(X)).sum(0) - mean * mean
+    return (X - mean) / torch.sqrt(var + eps)
+
+
+KNOWN = {
+    eps_beside_the_deviation: {"eps_outside"},
+    deviation_at_least_tiny: {"only_not_zero"},
+    deviation_at_least_eps: {"only_not_zero"},
+    without_eps: {"no_eps"},
+    maximum_with_zero: {"not_negative"},
+    relu_in_float32: {"cancels_not_negative"},
+    divided_first: {"unchanged"},
 }

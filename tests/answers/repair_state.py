@@ -59,6 +59,48 @@ class FitsWhenLoaded(UnderNoGrad):
         return super().load_state_dict({name: 2 * value for name, value in state.items()}, **options)
 
 
+class Halved(UnderNoGrad):
+    """Two faults, of which no known mistake explains the first that is seen."""
+
+    def fit(self, X):
+        self.mean.copy_(X.mean(0))
+        self.std = X.std(0) / 2
+
+
+class OverEverything(UnderNoGrad):
+    def fit(self, X):
+        self.mean.copy_(X.mean())
+        self.std.copy_(X.std())
+
+
+class WithoutAWord(UnderNoGrad):
+    """It is fitted or not, and that is not saved."""
+
+    fitted = False
+
+    def fit(self, X):
+        super().fit(X)
+        self.fitted = True
+
+    def forward(self, X):
+        return super().forward(X) if self.fitted else X
+
+
+class OtherStateMoves(UnderNoGrad):
+    """The mean is a tensor that is saved by hand, and left behind when the module moves."""
+
+    def __init__(self, num_features):
+        nn.Module.__init__(self)
+        self.mean = torch.zeros(num_features)
+        self.register_buffer("std", torch.ones(num_features))
+
+    def state_dict(self):
+        return {"mean": self.mean, **super().state_dict()}
+
+    def load_state_dict(self, state):
+        self.mean, self.std = state["mean"], state["std"]
+
+
 class StaysInFloat32(UnderNoGrad):
     def double(self):
         return self
@@ -66,10 +108,74 @@ class StaysInFloat32(UnderNoGrad):
 
 UNKNOWN = {
     StaysInFloat32: "moved",
+    OtherStateMoves: "moved",
+    Halved: "standardized",
+    OverEverything: "standardized",
+    WithoutAWord: "loaded_alike",
     Biased: "standardized",
     FitsWhenLoaded: "loaded_alike",
     CountsToo: "saved",
     lambda d: nn.LayerNorm(d): "missing",
     lambda d: UnderNoGrad(d + 1): "shape",
     lambda d: torch.zeros(d): "type",
+}
+
+
+class RegisteredAgain(UnderNoGrad):
+    def fit(self, X):
+        self.register_buffer("mean", X.mean(0))
+        self.register_buffer("std", X.std(0))
+
+
+class MeanInPlaceStdRebound(UnderNoGrad):
+    def fit(self, X):
+        self.mean.copy_(X.mean(0))
+        self.std = X.std(0)
+
+
+class StdInPlaceMeanRebound(UnderNoGrad):
+    def fit(self, X):
+        self.mean = X.mean(0)
+        self.std[...] = X.std(0)
+
+
+class StdPlainAndRebound(UnderNoGrad):
+    def __init__(self, num_features):
+        nn.Module.__init__(self)
+        self.register_buffer("mean", torch.zeros(num_features))
+        self.std = torch.ones(num_features)
+
+    def fit(self, X):
+        self.mean.copy_(X.mean(0))
+        self.std = X.std(0)
+
+
+class MeanPlain(UnderNoGrad):
+    def __init__(self, num_features):
+        nn.Module.__init__(self)
+        self.mean = torch.zeros(num_features)
+        self.register_buffer("std", torch.ones(num_features))
+
+
+class WithoutGradient(UnderNoGrad):
+    def __init__(self, num_features):
+        nn.Module.__init__(self)
+        self.mean = nn.Parameter(torch.zeros(num_features), requires_grad=False)
+        self.std = nn.Parameter(torch.ones(num_features), requires_grad=False)
+
+
+class StdAdded(UnderNoGrad):
+    def fit(self, X):
+        self.mean.copy_(X.mean(0))
+        self.std.add_(X.std(0))
+
+
+KNOWN = {
+    RegisteredAgain: {"rebound"},
+    MeanInPlaceStdRebound: {"std_rebound"},
+    StdInPlaceMeanRebound: {"mean_rebound"},
+    StdPlainAndRebound: {"mean_only", "std_rebound"},
+    MeanPlain: {"std_only"},
+    WithoutGradient: {"parameters"},
+    StdAdded: {"added"},
 }

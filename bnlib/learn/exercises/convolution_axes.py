@@ -48,6 +48,10 @@ def eps_outside(X, eps):
     return (X - mean) / (torch.sqrt(var) + eps)
 
 
+def unbiased_eps_outside(X, eps):
+    return (X - X.mean(dim=(0, 2, 3), keepdim=True)) / (X.std(dim=(0, 2, 3), keepdim=True) + eps)
+
+
 def without_keepdim(X, eps):
     var, mean = torch.var_mean(X, dim=(0, 2, 3), correction=0)
     return (X - mean) / torch.sqrt(var + eps)
@@ -56,6 +60,7 @@ def without_keepdim(X, eps):
 MISTAKES = {
     "without_keepdim": without_keepdim,
     "per_pixel": lambda X, eps: along(X, eps, dim=0),
+    "per_pixel_unbiased": lambda X, eps: along(X, eps, dim=0, correction=1),
     "over_everything": lambda X, eps: along(X, eps, dim=(0, 1, 2, 3)),
     "per_sample": lambda X, eps: along(X, eps, dim=(1, 2, 3)),
     "per_sample_and_channel": lambda X, eps: along(X, eps, dim=(2, 3)),
@@ -65,6 +70,7 @@ MISTAKES = {
     "mean_of_variances": mean_of_variances,
     "unbiased": lambda X, eps: along(X, eps, correction=1),
     "eps_outside": eps_outside,
+    "unbiased_eps_outside": unbiased_eps_outside,
 }
 
 

@@ -61,6 +61,10 @@ def beta_where_no_bias(weight, bias, mean, var, gamma, beta, eps):
     return folded if bias is not None else (folded[0], beta.clone())
 
 
+def beta_lost_where_no_bias(weight, bias, mean, var, gamma, beta, eps):
+    return right(weight, bias, mean, var, gamma, 0 * beta if bias is None else beta, eps)
+
+
 MISTAKES = {
     "eps_outside": by_parts(scale=lambda var, gamma, eps: gamma / (torch.sqrt(var) + eps)),
     "no_root": by_parts(scale=lambda var, gamma, eps: gamma / (var + eps)),
@@ -78,7 +82,11 @@ MISTAKES = {
     "nothing_scaled": by_parts(shifted=lambda b, mean, s, beta: b - mean + beta),
     "mean_added": by_parts(shifted=lambda b, mean, s, beta: (b + mean) * s + beta),
     "beta_scaled": by_parts(shifted=lambda b, mean, s, beta: (b - mean + beta) * s),
+    "beta_forgotten": by_parts(shifted=lambda b, mean, s, beta: (b - mean) * s),
+    "beta_alone": by_parts(shifted=lambda b, mean, s, beta: beta.clone()),
+    "bias_kept": by_parts(shifted=lambda b, mean, s, beta: b.clone()),
     "beta_where_no_bias": beta_where_no_bias,
+    "beta_lost_where_no_bias": beta_lost_where_no_bias,
 }
 
 

@@ -5,28 +5,58 @@ from torch import nn
 from torch.nn import functional as F
 
 from bnlib.learn.exercise import Ask, CodeExercise, Inputs, Property, batch, by_hand, need, need_shape
+from bnlib.learn.outcome import same
 from bnlib.learn.show import unequal
 
+PASSES, ROUNDS = 25, 60  # at most, until the statistics that a layer keeps stand still
 COPIES = 40  # so many that each value is dropped in one of them and kept in another
 PREDICTED, AGAIN = "Y (eval)", "Y (eval) == Y (eval again)"
 LEAST, LARGEST = f"min of Y in {COPIES} copies (train)", f"max of Y in {COPIES} copies (train)"
 
 
 def ask(answer, inputs: Inputs):
-    """One pass in training mode over many copies of a batch, whose statistics are kept; then prediction."""
+    """A pass in training mode over many copies of a batch, whose statistics are kept; then prediction."""
     X = inputs["X"]
     block = need("hidden(…)", answer(X.shape[1], inputs["p"]), nn.Module)
-    for module in block.modules():
-        if isinstance(module, nn.BatchNorm1d):
-            module.momentum = 1.0
-    block.train()
+    copies = X.repeat(COPIES, 1)
     with torch.no_grad():
-        copies = X.repeat(COPIES, 1)
+        settle(block, X, copies)
         Y = need_shape("Y", block(copies), copies.shape).view(COPIES, *X.shape)
         block.eval()
         predicted, again = (need_shape("Y", block(X), X.shape) for _ in range(2))
     alike = bool((predicted == again).all())
-    return {PREDICTED: predicted, AGAIN: alike, LARGEST: Y.amax(0), LEAST: Y.amin(0)}
+    unbiased, biased = (in_prediction(X, copies.var(0, correction=n)) for n in (1, 0))
+    return {
+        PREDICTED: unbiased if same(predicted, biased) else predicted,
+        AGAIN: alike,
+        LARGEST: Y.amax(0),
+        LEAST: Y.amin(0),
+    }
+
+
+def settle(block: nn.Module, X: torch.Tensor, copies: torch.Tensor) -> None:
+    """Bring the kept statistics near those of the copies: in layers of torch by momentum, in others by many passes."""
+    for module in block.modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            module.momentum = 1.0
+    block.train()
+    if all(type(module).__module__.startswith("torch.nn.") for module in block.modules()):
+        return
+    before = None
+    with torch.random.fork_rng(devices=[]):  # the pass that is looked at draws the same numbers with or without these
+        for _ in range(ROUNDS):
+            for _ in range(PASSES):
+                block(copies)
+            now = need_shape("Y", block.eval()(X), X.shape)
+            block.train()
+            if before is not None and torch.allclose(before, now, rtol=0, atol=5e-6):
+                return
+            before = now
+
+
+def in_prediction(X: torch.Tensor, var: torch.Tensor) -> torch.Tensor:
+    """The right output in prediction mode, if a layer has kept that variance."""
+    return F.relu(F.batch_norm(X, X.mean(0), var))
 
 
 def drawn(n: int, d: int, p: float):
@@ -97,7 +127,7 @@ def no_chance_in_prediction(ask: Ask, inputs: Inputs) -> str | None:
 def unit_variance_in_prediction(ask: Ask, inputs: Inputs) -> str | None:
     """The statistics that are kept are those of X: before the ReLU, what comes out has variance 1."""
     X, copies = inputs["X"], inputs["X"].repeat(COPIES, 1)
-    return unequal(PREDICTED, ask(inputs)[PREDICTED], F.relu(F.batch_norm(X, X.mean(0), copies.var(0))))
+    return unequal(PREDICTED, ask(inputs)[PREDICTED], in_prediction(X, copies.var(0)))
 
 
 def each_value_dropped(ask: Ask, inputs: Inputs) -> str | None:

@@ -65,6 +65,18 @@ def two_steps_in_half(X, eps):
     return (X - mean) / torch.sqrt(var + eps)
 
 
+def not_negative(X, eps):
+    mean = X.sum(dim=0) / len(X)
+    var = (X * X).sum(dim=0) / len(X) - mean * mean
+    return (X - mean) / torch.sqrt(var.clamp(min=0) + eps)
+
+
+def divided(X, by):
+    """Computed in float32 as it should be, but divided by another function of the variance."""
+    exact = X.float()
+    return ((exact - exact.mean(dim=0)) / by(exact.var(dim=0, correction=0))).to(X.dtype)
+
+
 def unbiased(X, eps):
     exact = X.float()
     return ((exact - exact.mean(dim=0)) / torch.sqrt(exact.var(dim=0) + eps)).to(X.dtype)
@@ -74,12 +86,17 @@ MISTAKES = {
     "unchanged": normalize,
     "bigger_eps": lambda X, eps: normalize(X, max(eps, 1e-3)),
     "nan_to_zero": lambda X, eps: normalize(X, eps).nan_to_num(0.0),
+    "not_negative": not_negative,
     "clamped": clamped,
     "cast_too_late": cast_too_late,
     "statistics_in_half": statistics_in_half,
     "two_steps_in_half": two_steps_in_half,
     "bfloat16": lambda X, eps: right(X.bfloat16(), eps).to(X.dtype),
     "cancels": lambda X, eps: normalize(X.float(), eps).to(X.dtype),
+    "cancels_not_negative": lambda X, eps: not_negative(X.float(), eps).to(X.dtype),
+    "eps_outside": lambda X, eps: divided(X, lambda var: torch.sqrt(var) + eps),
+    "no_eps": lambda X, eps: divided(X, torch.sqrt),
+    "only_not_zero": lambda X, eps: divided(X, lambda var: torch.sqrt(var).clamp(min=1e-9)),
     "unbiased": unbiased,
     "returns_float32": lambda X, eps: right(X.float(), eps),
     "returns_half": lambda X, eps: right(X, eps).half(),
@@ -114,6 +131,8 @@ EXERCISE = CodeExercise(
         given(0, 1000, dtype=HALF),
         given(5, 5, dtype=HALF),
         given(8000, 8002, dtype=SINGLE),
+        given(5801, 5802, dtype=SINGLE),  # E[X^2] - E[X]^2 comes out as -4
+        given(0, 0.004, dtype=SINGLE),  # a variance smaller than eps
         drawn(4, 3, mean=1000.0, spread=50.0, dtype=HALF),
         drawn(8, 2, mean=4000.0, spread=1.0, dtype=SINGLE),
     ),

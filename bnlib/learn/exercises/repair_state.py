@@ -17,27 +17,29 @@ from bnlib.learn.exercise import (
 from bnlib.learn.show import unequal
 
 KEPT = ("mean", "std")
-HELD = "mean = layer.mean; layer.fit(X); mean is layer.mean"
+HELD = {name: f"{name} = layer.{name}; layer.fit(X); {name} is layer.{name}" for name in KEPT}
+MOVED = {name: f"layer.double().{name}.dtype" for name in KEPT}
 
 
 def ask(answer, inputs: Inputs):
     """A layer is fitted, saved, loaded into a new one and at last moved, to float64 as to another device."""
     X, d = inputs["X"], inputs["X"].shape[1:]
     layer = need("Standardize(…)", answer(*d), nn.Module)
-    held = [need_shape(f"layer.{name}", need_attribute("layer", layer, name), d) for name in KEPT]
+    held = {name: need_shape(f"layer.{name}", need_attribute("layer", layer, name), d) for name in KEPT}
     need_attribute("layer", layer, "fit")(X)
     for name in KEPT:
         need_shape(f"layer.{name}", getattr(layer, name), d)
     loaded = answer(*d)
     loaded.load_state_dict(layer.state_dict())
-    return {
+    seen = {
         "loaded(X)": need_shape("loaded(X)", loaded(X), X.shape),
         "layer(X)": need_shape("layer(X)", layer(X), X.shape).clone(),
         "layer.state_dict()": words(layer.state_dict()),
         "layer.parameters()": words(name for name, _ in layer.named_parameters()),
-        HELD: all(old is getattr(layer, name) for old, name in zip(held, KEPT, strict=True)),
-        "layer.double().std.dtype": str(layer.double().std.dtype),
+        **{HELD[name]: held[name] is getattr(layer, name) for name in KEPT},
     }
+    layer.double()
+    return seen | {MOVED[name]: str(getattr(layer, name).dtype) for name in KEPT}
 
 
 def words(names) -> str:
@@ -82,6 +84,18 @@ class Rebound(Right):
         self.std = X.std(dim=0)
 
 
+class MeanRebound(Right):
+    def fit(self, X):
+        self.mean = X.mean(dim=0)
+        self.std.copy_(X.std(dim=0))
+
+
+class StdRebound(Right):
+    def fit(self, X):
+        self.mean.copy_(X.mean(dim=0))
+        self.std = X.std(dim=0)
+
+
 class NotPersistent(Right):
     def __init__(self, num_features):
         super().__init__(num_features)
@@ -111,6 +125,13 @@ class MeanOnly(Right):
         nn.Module.__init__(self)
         self.register_buffer("mean", torch.zeros(num_features))
         self.std = torch.ones(num_features)
+
+
+class StdOnly(Right):
+    def __init__(self, num_features):
+        nn.Module.__init__(self)
+        self.mean = torch.zeros(num_features)
+        self.register_buffer("std", torch.ones(num_features))
 
 
 class Beside(Standardize):
@@ -143,9 +164,12 @@ MISTAKES = {
     "parameters": Parameters,
     "parameters_rebound": ParametersRebound,
     "rebound": Rebound,
+    "mean_rebound": MeanRebound,
+    "std_rebound": StdRebound,
     "in_place_unregistered": InPlaceUnregistered,
     "not_persistent": NotPersistent,
     "mean_only": MeanOnly,
+    "std_only": StdOnly,
     "beside": Beside,
     "added": Added,
     "local_names": LocalNames,
@@ -171,7 +195,15 @@ def nothing_to_learn(ask: Ask, inputs: Inputs) -> str | None:
 
 
 def moved(ask: Ask, inputs: Inputs) -> str | None:
-    return unequal("layer.double().std.dtype", ask(inputs)["layer.double().std.dtype"], "torch.float64")
+    seen = ask(inputs)
+    found = (unequal(MOVED[name], seen[MOVED[name]], "torch.float64") for name in KEPT)
+    return next((broken for broken in found if broken), None)
+
+
+def left_in_place(ask: Ask, inputs: Inputs) -> str | None:
+    seen = ask(inputs)
+    found = (unequal(HELD[name], seen[HELD[name]], True) for name in KEPT)
+    return next((broken for broken in found if broken), None)
 
 
 EXERCISE = CodeExercise(
@@ -188,6 +220,7 @@ EXERCISE = CodeExercise(
         Property("saved", saved),
         Property("nothing_to_learn", nothing_to_learn),
         Property("moved", moved),
+        Property("left_in_place", left_in_place),
     ),
     start=Standardize,
 )
