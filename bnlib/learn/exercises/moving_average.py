@@ -6,24 +6,19 @@ from torch.nn import functional as F
 from bnlib.learn.exercise import Ask, CodeExercise, Inputs, Property, batch, by_hand
 from bnlib.learn.show import unequal
 
-
-FIRST, SECOND, PREDICTED, PREDICTED_AGAIN = WHEN = (
-    *("after X1", "after X2, no_grad"),
-    *("after training=False", "after training=False, no_grad"),
-)
+WHEN = ("after X1", "after X2, no_grad", "after training=False", "after training=False, no_grad")
+FIRST, SECOND, PREDICTED, PREDICTED_AGAIN = WHEN
 MEANS, VARIANCES = ([f"{name} ({when})" for when in WHEN] for name in ("running_mean", "running_var"))
 GRAPH = ("running statistics require grad", "running statistics have a grad_fn")
 
 
 def ask(answer, inputs: Inputs):
-    """Two batches in training mode, then one twice in prediction mode: in both modes with gradients and without.
+    """Two batches in training mode, then one twice in prediction mode: in both modes with gradients, then without.
 
     The answer may write into copies of the buffers.
     """
     mean, var = inputs["running_mean"].clone(), inputs["running_var"].clone()
-    X1, other = (
-        X.detach().requires_grad_() for X in (inputs["X1"], inputs["X2"] + 1)
-    )  # as a layer's input in training
+    X1, other = (X.detach().requires_grad_() for X in (inputs["X1"], inputs["X2"] + 1))
     answer(mean, var, X1, inputs["momentum"], True)
     seen = kept(mean, var, FIRST)
     seen |= dict(zip(GRAPH, (mean.requires_grad or var.requires_grad, bool(mean.grad_fn or var.grad_fn)), strict=True))
