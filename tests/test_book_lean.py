@@ -32,10 +32,11 @@ QUICK = {"resultTypes": ["violations"], "iframes": False, "elementRef": False}
 WRONG = """found => [...found.violations, ...found.incomplete.filter((rule) =>
   rule.nodes.some((node) => node.any.some((check) => check.data?.messageKey === "equalRatio")))]"""
 
-# noted from the first moment of a page, before anything of it runs
+# noted from the first moment of a page, before anything of it runs; the list of contents at the side follows the reader
 NOTES = """
 window.noted = {shift: 0, refused: []};
-new PerformanceObserver(list => list.getEntries().forEach(entry => (noted.shift += entry.value)))
+const moved = entry => entry.sources.some(({node}) => !node?.parentElement?.closest(".bd-sidebar-secondary"));
+new PerformanceObserver(list => list.getEntries().filter(moved).forEach(entry => (noted.shift += entry.value)))
   .observe({type: "layout-shift", buffered: true});
 document.addEventListener("securitypolicyviolation", e => noted.refused.push(`${e.violatedDirective} ${e.blockedURI}`));
 """

@@ -16,7 +16,7 @@ from bnlib import language
 from bnlib.learn import check
 from bnlib.learn.exercises import load
 from bnlib.learn.exercises import names as of_kinds
-from bnlib.learn.outcome import alike, look
+from bnlib.learn.outcome import alike, look, same
 
 SEED = 12
 
@@ -58,6 +58,17 @@ def test_no_two_mistakes_look_alike(name):
     assert len(exercise.mistakes) >= 5
     assert not [pair for pair in combinations(done, 2) if all(map(alike, done[pair[0]], done[pair[1]]))]
     assert not [mistake for mistake, outcomes in done.items() if all(outcome.failure for outcome in outcomes)]
+
+
+@pytest.mark.parametrize("name", names())
+def test_what_is_telling_of_a_mistake_is_wrong_with_it(name):
+    exercise = load(name)
+    for mistake, keys in exercise.telling.items():
+        seen = [
+            [look(exercise, a, i).seen for a in (exercise.right, exercise.mistakes[mistake])]
+            for i in inputs_of(exercise)
+        ]
+        assert keys and not [key for key in keys if all(same(right[key], wrong[key]) for right, wrong in seen)]
 
 
 @pytest.mark.parametrize("name", names())

@@ -109,7 +109,7 @@ def _mistakes(exercise: CodeExercise, cases: list[Case]) -> Finding | None:
     if any(case.outcome.failure or _unfit_anywhere(case) for case in cases):
         return None
     wrong = [key for key in cases[0].right.seen if any(not _like(case, case.right, key) for case in cases)]
-    explained = {name: _explained(exercise, answer, cases, wrong) for name, answer in exercise.mistakes.items()}
+    explained = {name: _explained(exercise, name, cases, wrong) for name in exercise.mistakes}
     chosen, left = [], set(wrong)
     while any(keys & left for keys in explained.values()):
         chosen.append(max(explained, key=lambda name: len(explained[name] & left)))
@@ -122,14 +122,18 @@ def _mistakes(exercise: CodeExercise, cases: list[Case]) -> Finding | None:
     return case.finding("mistake", key=wrong[0], name=first[0], also=also)
 
 
-def _explained(exercise: CodeExercise, wrong_answer: object, cases: list[Case], wrong: list[str]) -> set[str]:
-    """What is seen to be wrong just as with a known wrong answer, on all inputs; nothing if that would do more harm."""
-    others = [look(exercise, wrong_answer, case.make()) for case in cases]
+def _explained(exercise: CodeExercise, name: str, cases: list[Case], wrong: list[str]) -> set[str]:
+    """What is seen to be wrong just as with a known mistake, on all inputs.
+
+    Nothing, if that would do more harm, or if what is telling of it is not among it.
+    """
+    others = [look(exercise, exercise.mistakes[name], case.make()) for case in cases]
     pairs = list(zip(cases, others, strict=True))
     harm = {key for key in cases[0].right.seen if any(not _like(case, other, key, case.right) for case, other in pairs)}
     if not harm <= set(wrong):
         return set()
-    return {key for key in wrong if all(_like(case, other, key) for case, other in pairs)}
+    found = {key for key in wrong if all(_like(case, other, key) for case, other in pairs)}
+    return found if found.issuperset(exercise.telling.get(name, ())) else set()
 
 
 def _unfit_anywhere(case: Case) -> bool:

@@ -1,7 +1,7 @@
 """What an exercise in code is: a task, small inputs, the right answer, and the wrong ones that are known by name."""
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import islice
 from typing import ClassVar
 
@@ -41,6 +41,8 @@ class CodeExercise:
         properties: laws for what is wrong in a way nobody has named yet.
         start: of an exercise to repair, the broken program; the learner is shown its source. None where there is
             everything to write.
+        telling: mistake -> what must be seen just as with it, all of that, before it is named beside others; without
+            an entry, one thing is enough. For sentences that say more than one thing shows.
         chapter: of the course, that it belongs to.
     """
 
@@ -52,6 +54,7 @@ class CodeExercise:
     mistakes: Mapping[str, Callable]
     properties: tuple[Property, ...]
     start: Callable | None = None
+    telling: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     chapter: int = 0
 
     kind: ClassVar[str] = "code"

@@ -71,7 +71,7 @@ def pixels_with_torchs_default(X, eps):
     return (X - X.mean(0)) / torch.sqrt(X.var(0) + eps)
 
 
-KNOWN = {
+NAMED = {
     torchs_std: {"unbiased_eps_outside"},
     flattened_by_layer: {"per_pixel"},
     pixels_with_torchs_default: {"per_pixel_unbiased"},

@@ -108,7 +108,7 @@ def without_bias_as_well(weight, bias, mean, var, gamma, beta, eps):
     return weight * scale.view(-1, 1, 1, 1), shift
 
 
-KNOWN = {
+NAMED = {
     with_bias(lambda b, mean, scale, beta: beta): {"beta_alone"},
     with_bias(lambda b, mean, scale, beta: scale * b - scale * mean): {"beta_forgotten"},
     with_bias(lambda b, mean, scale, beta: b): {"bias_kept"},

@@ -79,3 +79,72 @@ UNKNOWN = {
     divided_by_n_plus_1: "all_new",
     lambda m, v, X, momentum, training: torchs_own(m, v, X, momentum**2, training): "like_torch",
 }
+
+
+def leaves(running_mean, running_var, X, momentum, training):
+    torchs_own(running_mean.data, running_var.data, X, momentum, training)
+    running_mean.requires_grad_()
+
+
+def over_everything(running_mean, running_var, X, momentum, training):
+    if training:
+        running_mean.lerp_(X.detach().mean(), momentum)
+        running_var.lerp_(X.detach().var(), momentum)
+
+
+UNKNOWN |= {leaves: "without_gradients", over_everything: "all_new"}
+
+
+def mean_added_with_its_history(running_mean, running_var, X, momentum, training):
+    if training:
+        running_mean.add_(X.mean(0) * momentum)
+
+
+def by_pairs(change):
+    """An answer from (old mean, old var, X, momentum) to the new pair, in training mode."""
+
+    @torch.no_grad()
+    def answer(running_mean, running_var, X, momentum, training):
+        if training:
+            mean, var = change(running_mean, running_var, X, momentum)
+            running_mean.copy_(mean)
+            running_var.copy_(var)
+
+    return answer
+
+
+def by_input(running_mean, running_var, X, momentum, training):
+    torchs_own(running_mean, running_var, X, momentum, X.requires_grad)
+
+
+def by_grad_and_biased(running_mean, running_var, X, momentum, training):
+    if torch.is_grad_enabled():
+        running_mean.lerp_(X.detach().mean(0), momentum)
+        running_var.lerp_(X.detach().var(0, correction=0), momentum)
+
+
+def always_and_biased(running_mean, running_var, X, momentum, training):
+    running_mean.lerp_(X.detach().mean(0), momentum)
+    running_var.lerp_(X.detach().var(0, correction=0), momentum)
+
+
+def history_in_var_alone(running_mean, running_var, X, momentum, training):
+    if training:
+        running_mean.lerp_(X.detach().mean(0), momentum)
+        running_var.mul_(1 - momentum).add_(momentum * X.var(0))
+
+
+NAMED = {
+    mean_added_with_its_history: {"old_kept_whole", "var_not_written", "from_graph"},
+    by_pairs(lambda m, v, X, a: (torch.lerp(m, X.mean(0), 1 - a), v)): {"other_way_round", "var_not_written"},
+    by_pairs(lambda m, v, X, a: (m, torch.lerp(v, X.var(0, correction=0), a))): {"mean_not_written", "biased"},
+    by_pairs(lambda m, v, X, a: (m, torch.lerp(v, X.var(0), a))): {"mean_not_written"},
+    by_pairs(lambda m, v, X, a: (torch.lerp(m, X.mean(0), a), v)): {"var_not_written"},
+    by_pairs(lambda m, v, X, a: (m, v)): {"rebound"},
+    by_input: {"mode_from_grad"},
+    lambda m, v, X, a, training: torchs_own(m, v, X, a, torch.is_grad_enabled()): {"mode_from_grad"},
+    lambda m, v, X, a, training: torchs_own(m, v, X, a, training and X.requires_grad): {"not_without_grad"},
+    by_grad_and_biased: {"biased", "mode_from_grad"},
+    always_and_biased: {"biased", "in_prediction"},
+    history_in_var_alone: {"from_graph"},
+}

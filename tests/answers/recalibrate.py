@@ -127,3 +127,53 @@ UNKNOWN = {
     mean_shrunk: "far_from_zero",
     squares_from_batch_to_batch: "mistake",
 }
+
+
+def plain_mean(batches):
+    return torch.stack([X.mean(AXES) for X in batches]).mean(0)
+
+
+def variance_weighted(batches):
+    n = sum(len(X) for X in batches)
+    return sum(len(X) / n * X.var(AXES, correction=0) for X in batches)
+
+
+def around(mean, batches):
+    return ((torch.cat(batches) - mean[:, None, None]) ** 2).mean(AXES)
+
+
+def average_from_zero(correction):
+    """The mean and the variance both start at 0."""
+
+    def answer(batches):
+        m = v = 0
+        for X in batches:
+            m, v = 0.9 * m + 0.1 * X.mean(AXES), 0.9 * v + 0.1 * X.var(AXES, correction=correction)
+        return m, v
+
+    return answer
+
+
+NAMED = {
+    lambda batches: (plain_mean(batches), variance_weighted(batches)): {"plain_mean", "between_forgotten"},
+    lambda batches: (plain_mean(batches), around(plain_mean(batches), batches)): {"around_plain_mean"},
+    lambda batches: (plain_mean(batches), torch.cat(batches).var(AXES)): {"plain_mean", "unbiased"},
+    lambda batches: (plain_mean(batches), joined(batches)[1]): {"plain_mean"},
+    average_from_zero(correction=1): {"moving_from_zero"},
+    average_from_zero(correction=0): {"moving_from_zero_biased"},
+}
+
+
+def half_a_moving_average(batches):
+    return average_from_zero(correction=1)(batches)[0], joined(batches)[1]
+
+
+def last_mean(batches):
+    return batches[-1].mean(AXES), variance_weighted(batches)
+
+
+UNKNOWN |= {  # what is known of the variance alone is not told of both
+    half_a_moving_average: "any_order",
+    last_mean: "any_order",
+    lambda batches: (batches[-1].mean(AXES), average_from_zero(correction=1)(batches)[1]): "any_order",
+}

@@ -116,7 +116,7 @@ class BrokenInOneClass(Written):
         return F.relu(self.norm(F.dropout(X, self.p, self.training)))
 
 
-KNOWN = {
+NAMED = {
     lambda d, p: nn.Sequential(nn.Dropout(p), nn.LazyBatchNorm1d(), nn.ReLU()): {"unchanged"},
     BrokenInOneClass: {"unchanged"},
     lambda d, p: nn.Sequential(OwnNorm(d), nn.Dropout(p)): {"no_relu"},

@@ -128,7 +128,7 @@ class ReturnsTheMode(TrainSetsFalse):
         return self.training
 
 
-KNOWN = {
+NAMED = {
     AlwaysTraining: {"train_does_nothing"},
     ForwardTrains: {"train_does_nothing"},
     Detached: {"no_gradient"},

@@ -110,7 +110,7 @@ def divided_first(X, eps):
     return (X - mean) / torch.sqrt(var + eps)
 
 
-KNOWN = {
+NAMED = {
     eps_beside_the_deviation: {"eps_outside"},
     deviation_at_least_tiny: {"only_not_zero"},
     deviation_at_least_eps: {"only_not_zero"},

@@ -111,7 +111,7 @@ def batches_by_python(X, y, batch_size, generator):
     return batches
 
 
-KNOWN = {
+NAMED = {
     batches_by_python: {"whole_batches"},
     by_numpy: {"without_generator"},
     by_python: {"without_generator"},

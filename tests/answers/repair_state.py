@@ -170,7 +170,7 @@ class StdAdded(UnderNoGrad):
         self.std.add_(X.std(0))
 
 
-KNOWN = {
+NAMED = {
     RegisteredAgain: {"rebound"},
     MeanInPlaceStdRebound: {"std_rebound"},
     StdInPlaceMeanRebound: {"mean_rebound"},

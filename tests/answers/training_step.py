@@ -1,3 +1,4 @@
+import numpy as np
 import torch
 from torch.nn import functional as F
 
@@ -28,7 +29,7 @@ def by_indices(net, optimizer, X, y, parts):
     net.train(True)
     net.zero_grad()
     losses = torch.zeros(())
-    for rows in torch.arange(len(X)).tensor_split(parts):
+    for rows in torch.arange(len(X)).chunk(parts):
         loss = ((net(X[rows]) - y[rows]) ** 2).sum() / len(X)
         loss.backward()
         losses += loss.detach()
@@ -66,7 +67,15 @@ def by_hand(net, optimizer, X, y, parts):
     return loss_sum
 
 
-RIGHT = [clears_afterwards, one_graph, by_indices, scales_gradients, by_hand]
+def numpys_number(net, optimizer, X, y, parts):
+    return np.float32(clears_afterwards(net, optimizer, X, y, parts))
+
+
+def one_element(net, optimizer, X, y, parts):
+    return torch.tensor([[clears_afterwards(net, optimizer, X, y, parts)]])
+
+
+RIGHT = [clears_afterwards, one_graph, by_indices, scales_gradients, by_hand, numpys_number, one_element]
 
 
 def also(before=lambda net: None, after=lambda net: None, loss=lambda value: value):
@@ -113,7 +122,54 @@ def divided_with_the_right_loss(net, optimizer, X, y, parts):
     return total
 
 
+def evenly(net, optimizer, X, y, parts):
+    net.train()
+    optimizer.zero_grad()
+    squares = 0.0
+    for x, t in zip(X.tensor_split(parts), y.tensor_split(parts), strict=True):
+        loss = F.mse_loss(net(x), t, reduction="sum") / len(X)
+        loss.backward()
+        squares += loss.item()
+    optimizer.step()
+    return squares
+
+
+def in_steps(loss=lambda losses, shares: (losses * shares).sum(), backward=True, step=True, clear=False):
+    """One answer, wrong in one or several places."""
+
+    def answer(net, optimizer, X, y, parts):
+        net.train()
+        optimizer.zero_grad()
+        losses, shares = [], []
+        for x, t in zip(X.chunk(parts), y.chunk(parts), strict=True):
+            losses.append(F.mse_loss(net(x), t))
+            shares.append(len(x) / len(X))
+            if backward:
+                (losses[-1] * shares[-1]).backward()
+        if step:
+            optimizer.step()
+        if clear:
+            optimizer.zero_grad()
+        return loss(torch.stack(losses).detach(), torch.tensor(shares))
+
+    return answer
+
+
+def parts_mean(losses, shares):
+    return losses.mean()
+
+
+NAMED = {
+    evenly: {"cut_evenly"},
+    in_steps(backward=False): {"cleared_before_step"},
+    in_steps(backward=False, step=False): {"no_backward_no_step"},
+    in_steps(backward=False, step=False, loss=parts_mean): {"no_backward_no_step", "loss_plain_mean"},
+    in_steps(step=False): {"no_step"},
+    in_steps(step=False, clear=True): {"no_backward_no_step"},
+    in_steps(step=False, loss=parts_mean): {"no_step", "loss_plain_mean"},
+}
 UNKNOWN = {
+    also(after=lambda net: net.eval()): "training_afterwards",
     also(after=decays): "one_step",
     also(after=statistics_halved): "statistics_of_parts",
     plain_training: "statistics_of_parts",

@@ -75,6 +75,17 @@ class ModeFromGrad(InSteps):
         return torch.is_grad_enabled()
 
 
+class ModeFromInput(InSteps):
+    def forward(self, X):
+        self.by_batch = lambda: X.requires_grad
+        return super().forward(X)
+
+
+class NotWithoutGrad(InSteps):
+    def by_batch(self):
+        return self.training and torch.is_grad_enabled()
+
+
 class AlwaysTraining(InSteps):
     def by_batch(self):
         return True
@@ -105,6 +116,19 @@ class FromGraph(InSteps):
 class PlainTensors(InSteps):
     def keep(self, name, value):
         setattr(self, name, nn.Parameter(value) if name in ("weight", "bias") else value)
+
+
+class NotPersistent(InSteps):
+    def keep(self, name, value):
+        if name in ("weight", "bias"):
+            super().keep(name, value)
+        else:
+            self.register_buffer(name, value, persistent=False)
+
+
+class NothingRegistered(InSteps):
+    def keep(self, name, value):
+        setattr(self, name, value)
 
 
 class StatisticsAsParameters(InSteps):
@@ -164,12 +188,16 @@ class StartsAtZero(InSteps):
 
 MISTAKES = {
     "mode_from_grad": ModeFromGrad,
+    "mode_from_input": ModeFromInput,
+    "not_without_grad": NotWithoutGrad,
     "always_training": AlwaysTraining,
     "batch_in_prediction": BatchInPrediction,
     "updates_in_prediction": UpdatesInPrediction,
     "running_in_training": RunningInTraining,
     "from_graph": FromGraph,
     "plain_tensors": PlainTensors,
+    "not_persistent": NotPersistent,
+    "nothing_registered": NothingRegistered,
     "statistics_as_parameters": StatisticsAsParameters,
     "no_parameters": NoParameters,
     "swapped": Swapped,

@@ -24,7 +24,7 @@ class Steps:
         self.set_mode(net)
         self.clear_before(optimizer)
         losses, shares = [], []
-        for x, t in zip(X.chunk(parts), y.chunk(parts), strict=True):
+        for x, t in zip(self.cut(X, parts), self.cut(y, parts), strict=True):
             self.clear_in_loop(optimizer)
             loss = F.mse_loss(net(x), t)
             (loss * self.weight(len(x), len(X), parts)).backward()
@@ -36,6 +36,9 @@ class Steps:
 
     def set_mode(self, net):
         net.train()
+
+    def cut(self, whole, parts):
+        return whole.chunk(parts)
 
     def clear_before(self, optimizer):
         optimizer.zero_grad()
@@ -127,9 +130,21 @@ class StepInEachOfTheSum(StepInEach):
         return part / whole
 
 
+class CutEvenly(Steps):
+    def cut(self, whole, parts):
+        return whole.tensor_split(parts)
+
+
 class NoStep(Steps):
     def step_after(self, optimizer):
         pass
+
+
+class NoBackward(NoStep):
+    """Neither a gradient nor a step."""
+
+    def weight(self, part, whole, parts):
+        return 0.0
 
 
 class ModeNotSet(Steps):
@@ -184,9 +199,32 @@ MISTAKES = {  # the losses first: where one of two mistakes is in the loss alone
     "step_in_each": StepInEach(),
     "step_in_each_of_the_sum": StepInEachOfTheSum(),
     "no_step": NoStep(),
+    "no_backward_no_step": NoBackward(),
+    "cut_evenly": CutEvenly(),
     "whole_batch": lambda net, optimizer, X, y, parts: right(net, optimizer, X, y, 1),
     "mode_not_set": ModeNotSet(),
     "in_eval": InEval(),
     "frozen": Frozen(),
     "forward_twice": ForwardTwice(),
+}
+
+STATISTICS = tuple(f"norm.running_mean (step {step})" for step in (1, 2))  # how often and by what they were updated
+BY_GRADIENT = (
+    "not_weighted",
+    "divided_by_parts",
+    "sum_over_samples",
+    "cleared_in_loop",
+    "cleared_in_loop_not_weighted",
+)
+TELLING = {
+    **dict.fromkeys(BY_GRADIENT, ("linear.weight.grad (step 1)",)),
+    "cleared_before_step": ("norm.weight.grad (step 1)", "linear.weight.grad (step 1)"),
+    **dict.fromkeys(("step_in_each", "step_in_each_of_the_sum", "no_step"), ("optimizer.step() calls (step 1)",)),
+    "no_backward_no_step": (
+        "optimizer.step() calls (step 1)",
+        "norm.weight.grad (step 1)",
+        "linear.weight.grad (step 1)",
+    ),
+    **dict.fromkeys(("cut_evenly", "whole_batch", "frozen", "forward_twice"), STATISTICS),
+    **dict.fromkeys(("mode_not_set", "in_eval"), ("net.training (step 1)", *STATISTICS)),
 }

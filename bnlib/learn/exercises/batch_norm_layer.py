@@ -22,10 +22,30 @@ from bnlib.learn.show import unequal
 PARAMETERS, BUFFERS = ("weight", "bias"), ("running_mean", "running_var")
 KEPT = PARAMETERS + BUFFERS
 GRADIENT = "grad(Y[0].sum(), X)"
+GRAPH = ("running statistics require grad", "running statistics have a grad_fn")
+PREDICTED = ("eval", "eval, X.requires_grad", "eval, no_grad")
+MEANS = tuple(f"layer.running_mean (after {when})" for when in ("2", *PREDICTED))
+UNREGISTERED = ("layer.state_dict()", "layer.buffers()", *(f"layer.double().{name}.dtype" for name in BUFFERS))
+TELLING = {
+    **dict.fromkeys(("mode_from_grad", "mode_from_input", "not_without_grad"), MEANS),
+    "always_training": ("Y (eval)", "layer.running_mean (after eval)"),
+    "updates_in_prediction": ("layer.running_mean (after eval)",),
+    "from_graph": GRAPH,
+    "plain_tensors": UNREGISTERED,
+    "nothing_registered": (
+        "layer.parameters()",
+        *UNREGISTERED,
+        *(f"layer.double().{name}.dtype" for name in PARAMETERS),
+    ),
+    "statistics_as_parameters": ("layer.parameters()",),
+    "biased_kept": ("layer.running_var (after 1)",),
+    "other_way_round": ("layer.running_mean (after 1)",),
+    "starts_at_zero": ("layer.running_var (init)",),
+}
 
 
 def ask(answer, inputs: Inputs):
-    """Training mode with and without gradients, then prediction mode with and without, and what the layer keeps."""
+    """Training mode with and without gradients, then prediction mode with and without, and what the layer registers."""
     X = inputs["X"]
     layer = need("BatchNorm(…)", answer(X.shape[1], inputs["eps"], inputs["momentum"]), nn.Module)
     for name in KEPT:
@@ -39,17 +59,29 @@ def ask(answer, inputs: Inputs):
     seen["Y (train)"] = Y = need_shape("Y", layer(leaf), X.shape)
     seen[GRADIENT] = gradient(Y[0].sum(), leaf)
     seen |= buffers(layer, "after 1")
-    seen["running statistics require grad"] = any(getattr(layer, name).requires_grad for name in BUFFERS)
+    running = [getattr(layer, name) for name in BUFFERS]
+    seen[GRAPH[0]] = any(value.requires_grad for value in running)
+    seen[GRAPH[1]] = any(value.grad_fn is not None for value in running)
     with torch.no_grad():
         seen["Y (train, no_grad)"] = layer(X + 1)
     seen |= buffers(layer, "after 2")
     layer.eval()
-    seen["Y (eval)"] = layer(X)
-    with torch.no_grad():
-        seen["Y (eval, no_grad)"] = layer(X + 1)
-    seen |= buffers(layer, "after eval")
-    seen["layer.parameters()"] = words(name for name, _ in layer.named_parameters())
-    return seen | {"layer.state_dict()": words(name for name in layer.state_dict() if name in KEPT)}
+    for mode, x in zip(PREDICTED, (X, leaf, X + 1), strict=True):
+        with torch.set_grad_enabled("no_grad" not in mode):
+            seen[f"Y ({mode})"] = layer(x)
+        seen |= buffers(layer, f"after {mode}")
+    return registered(layer) | seen
+
+
+def registered(layer: nn.Module):
+    """Of what the layer keeps: what is a parameter or a buffer, what is saved, and the dtype after `double()`."""
+    seen = {
+        "layer.parameters()": words(name for name, _ in layer.named_parameters()),
+        "layer.state_dict()": words(name for name in layer.state_dict() if name in KEPT),
+        "layer.buffers()": words(name for name, _ in layer.named_buffers() if name in BUFFERS),
+    }
+    moved = layer.double()
+    return seen | {f"layer.double().{name}.dtype": str(getattr(moved, name).dtype) for name in KEPT}
 
 
 def kept(layer: nn.Module, name: str):
@@ -89,12 +121,13 @@ def alone_in_prediction(ask: Ask, inputs: Inputs) -> str | None:
     seen = ask(inputs)
     mean, var = seen["layer.running_mean (after 2)"], seen["layer.running_var (after 2)"]
     expected = F.batch_norm(inputs["X"], mean, var, inputs["weight"], inputs["bias"], eps=inputs["eps"])
-    return unequal("Y (eval)", seen["Y (eval)"], expected)
+    names = ("Y (eval)", "Y (eval, X.requires_grad)")
+    return next((broken for name in names if (broken := unequal(name, seen[name], expected))), None)
 
 
 def unchanged_in_prediction(ask: Ask, inputs: Inputs) -> str | None:
     seen = ask(inputs)
-    pairs = ((f"layer.{name} (after eval)", f"layer.{name} (after 2)") for name in BUFFERS)
+    pairs = ((f"layer.{name} (after {when})", f"layer.{name} (after 2)") for when in PREDICTED for name in BUFFERS)
     return next((broken for a, b in pairs if (broken := unequal(a, seen[a], seen[b]))), None)
 
 
@@ -112,6 +145,24 @@ def buffers_like_torch(ask: Ask, inputs: Inputs) -> str | None:
     )
 
 
+def first_values(ask: Ask, inputs: Inputs) -> str | None:
+    seen, values = ask(inputs), dict(zip(KEPT, (1.0, 0.0, 0.0, 1.0), strict=True))
+    names = ((f"layer.{name} (init)", torch.full_like(inputs["weight"], value)) for name, value in values.items())
+    return next((broken for name, value in names if (broken := unequal(name, seen[name], value))), None)
+
+
+def learned(ask: Ask, inputs: Inputs) -> str | None:
+    return unequal("layer.parameters()", ask(inputs)["layer.parameters()"], words(PARAMETERS))
+
+
+def saved(ask: Ask, inputs: Inputs) -> str | None:
+    return unequal("layer.state_dict()", ask(inputs)["layer.state_dict()"], words(KEPT))
+
+
+def without_gradients(ask: Ask, inputs: Inputs) -> str | None:
+    return unequal(GRAPH[0], ask(inputs)[GRAPH[0]], False)
+
+
 SMALL = {"X": [[1.0], [3.0]], "weight": [2.0], "bias": [1.0], "eps": 0.25, "momentum": 0.25}
 
 EXERCISE = CodeExercise(
@@ -127,6 +178,7 @@ EXERCISE = CodeExercise(
     ),
     right=BatchNorm,
     mistakes=MISTAKES,
+    telling=TELLING,
     properties=(
         Property("like_torch_in_training", like_torch_in_training),
         Property("gradient_like_torch", gradient_like_torch),
@@ -134,5 +186,9 @@ EXERCISE = CodeExercise(
         Property("buffers_like_torch", buffers_like_torch),
         Property("unchanged_in_prediction", unchanged_in_prediction),
         Property("alone_in_prediction", alone_in_prediction),
+        Property("first_values", first_values),
+        Property("learned", learned),
+        Property("saved", saved),
+        Property("without_gradients", without_gradients),
     ),
 )

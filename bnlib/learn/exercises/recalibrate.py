@@ -2,16 +2,13 @@
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from bnlib.learn.exercise import Ask, CodeExercise, Inputs, Property, Unfit, batch, by_hand, need_shape
 from bnlib.learn.show import unequal
 
 NAMES = ("mean", "var")
 AXES = (0, 2, 3)
-FAR = (
-    512.0  # squares of numbers so large have lost what the variance needs, in float32; the numbers themselves have not
-)
+FAR = 512.0  # of numbers so large the squares have lost in float32 what the variance needs, the numbers have not
 
 
 def ask(answer, inputs: Inputs):
@@ -58,6 +55,19 @@ def plain_average(batches, correction=0):
     return mean.mean(0), var.mean(0)
 
 
+def plain_mean(batches):
+    return plain_average(batches)[0], right(batches)[1]
+
+
+def plain_variance(batches):
+    return right(batches)[0], plain_average(batches)[1]
+
+
+def around_plain_mean(batches):
+    mean, X = plain_average(batches)[0], torch.cat(batches)
+    return mean, ((X - mean.view(1, -1, 1, 1)) ** 2).mean(dim=AXES)
+
+
 def between_forgotten(batches):
     share, mean, var = parts(batches)
     return (share * mean).sum(0), (share * var).sum(0)
@@ -85,11 +95,17 @@ def cancellation(batches):
     return mean, sum((X**2).sum(dim=AXES) for X in batches) / n - mean**2
 
 
-def moving_average(batches):
-    mean, var = torch.zeros(batches[0].shape[1]), torch.ones(batches[0].shape[1])
-    for X in batches:
-        F.batch_norm(X, mean, var, training=True)
-    return mean, var
+def moving_average(first: float, correction: int, momentum: float = 0.1):
+    """From 0 for the mean and from `first` for the variance, which is that of each batch with this correction."""
+
+    def answer(batches):
+        _, means, variances = parts(batches, correction)
+        mean, var = torch.zeros_like(means[0]), torch.full_like(means[0], first)
+        for of_batch, spread in zip(means, variances, strict=True):
+            mean, var = mean.lerp(of_batch, momentum), var.lerp(spread, momentum)
+        return mean, var
+
+    return answer
 
 
 def divided_by_samples(batches):
@@ -105,6 +121,9 @@ def variance_divided_by_samples(batches):
 
 
 MISTAKES = {
+    "plain_mean": plain_mean,
+    "plain_variance": plain_variance,
+    "around_plain_mean": around_plain_mean,
     "plain_average": plain_average,
     "like_update_bn": lambda batches: plain_average(batches, correction=1),
     "between_forgotten": between_forgotten,
@@ -113,11 +132,18 @@ MISTAKES = {
     "unbiased": unbiased,
     "cancellation": cancellation,
     "last_batch": lambda batches: right(batches[-1:]),
-    "moving_average": moving_average,
+    "moving_average": moving_average(1.0, correction=1),
+    "moving_biased": moving_average(1.0, correction=0),
+    "moving_from_zero": moving_average(0.0, correction=1),
+    "moving_from_zero_biased": moving_average(0.0, correction=0),
     "divided_by_samples": divided_by_samples,
     "variance_divided_by_samples": variance_divided_by_samples,
     "deviation": lambda batches: (right(batches)[0], right(batches)[1].sqrt()),
 }
+OF_BOTH = (  # their sentences speak of the mean and of the variance
+    *("around_plain_mean", "plain_average", "like_update_bn", "unweighted", "last_batch", "divided_by_samples"),
+    *("moving_average", "moving_biased", "moving_from_zero", "moving_from_zero_biased"),
+)
 
 
 def both(call: str, seen, mean, var) -> str | None:
@@ -134,9 +160,9 @@ def any_order(ask: Ask, inputs: Inputs) -> str | None:
 
 
 def dealt_otherwise(ask: Ask, inputs: Inputs) -> str | None:
-    """One sample alone, then all others; two values at least in a batch."""
+    """The last sample alone: the inputs by hand are dealt otherwise. Two values at least in a batch."""
     whole, seen = torch.cat(list(inputs.values())), ask(inputs)
-    return both("recalibrate([X[:1], X[1:]])", ask(named(whole[:1].clone(), whole[1:].clone())), *seen.values())
+    return both("recalibrate([X[:-1], X[-1:]])", ask(named(whole[:-1].clone(), whole[-1:].clone())), *seen.values())
 
 
 def far_from_zero(ask: Ask, inputs: Inputs) -> str | None:
@@ -170,6 +196,7 @@ EXERCISE = CodeExercise(
     ),
     right=right,
     mistakes=MISTAKES,
+    telling=dict.fromkeys(OF_BOTH, NAMES),
     properties=(
         Property("any_order", any_order),
         Property("dealt_otherwise", dealt_otherwise),

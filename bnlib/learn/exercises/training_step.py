@@ -1,13 +1,14 @@
 """Exercise: a training step with batch normalization and gradient accumulation (chapter 06, case 6)."""
 
 from collections import OrderedDict
+from numbers import Real
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bnlib.learn.exercise import Ask, CodeExercise, Inputs, Property, Unfit, batch, by_hand, need_shape
-from bnlib.learn.exercises._training_step import MISTAKES, right
+from bnlib.learn.exercises._training_step import MISTAKES, TELLING, right
 from bnlib.learn.show import unequal
 
 STATISTICS = ("norm.running_mean", "norm.running_var")
@@ -58,8 +59,8 @@ def number(loss: object) -> float:
     if loss is None:
         raise Unfit("nothing", name="step(…)")
     if isinstance(loss, Tensor):
-        return need_shape("step(…)", loss, torch.Size()).item()
-    if not isinstance(loss, (int, float)):
+        return float(loss) if loss.numel() == 1 else need_shape("step(…)", loss, torch.Size()).item()
+    if not isinstance(loss, Real):  # also NumPy's numbers
         raise Unfit("type", name="step(…)", got=type(loss).__name__, expected="float")
     return float(loss)
 
@@ -102,6 +103,12 @@ def mean_over_samples(ask: Ask, inputs: Inputs) -> str | None:
     return next((broken for name, value in pairs if (broken := unequal(name, seen[name], value))), None)
 
 
+def training_afterwards(ask: Ask, inputs: Inputs) -> str | None:
+    seen = ask(inputs)
+    pairs = ((f"net.training ({when})", seen[f"net.training ({when})"]) for when in (FIRST, SECOND))
+    return next((broken for name, value in pairs if (broken := unequal(name, value, True))), None)
+
+
 def again_the_same(ask: Ask, inputs: Inputs) -> str | None:
     seen = ask({**inputs, "lr": 0.0})
     names = ("loss", *gradients(network(inputs["weight"])))
@@ -124,14 +131,23 @@ EXERCISE = CodeExercise(
             weight=[[2.0]],
             lr=0.25,
         ),
+        by_hand(
+            X=[[1.0], [3.0], [8.0], [2.0], [6.0], [0.0], [5.0], [7.0], [4.0], [9.0]],
+            y=[[1.0], [0.0], [3.0], [2.0], [1.0], [0.0], [2.0], [1.0], [4.0], [3.0]],
+            parts=3,
+            weight=[[2.0]],
+            lr=0.25,
+        ),
         drawn(11, 3, parts=4),
     ),
     right=right,
     mistakes=MISTAKES,
+    telling=TELLING,
     properties=(
         Property("one_step", one_step),
         Property("statistics_of_parts", statistics_of_parts),
         Property("mean_over_samples", mean_over_samples),
         Property("again_the_same", again_the_same),
+        Property("training_afterwards", training_afterwards),
     ),
 )

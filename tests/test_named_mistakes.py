@@ -1,0 +1,51 @@
+"""What is said of mistakes in other styles, of several at once, or half of one: each sentence is true of its answer.
+
+The answers are in the table NAMED of tests/answers/NAME.py, with the names of the mistakes that are told.
+"""
+
+from importlib import import_module
+
+import pytest
+import torch
+
+from bnlib.learn import check
+from bnlib.learn.exercises import load, names
+from bnlib.learn.show import show_inputs
+
+NAMED = [
+    (name, answer, mistakes)
+    for name in names("code")
+    for answer, mistakes in getattr(import_module(f"answers.{name}"), "NAMED", {}).items()
+]
+
+pytestmark = pytest.mark.usefixtures("english")
+
+
+@pytest.mark.parametrize("seed", range(3))
+@pytest.mark.parametrize(("name", "answer", "mistakes"), NAMED, ids=lambda value: getattr(value, "__name__", value))
+def test_just_those_mistakes_are_named(name, answer, mistakes, seed):
+    report = check(name, answer, seed=seed)
+    assert report.kind == "mistake" and report.input
+    assert {report.diagnosis, *report.also} == mistakes and len(report.sentences) == len(mistakes)
+
+
+def variances_averaged(batches):
+    var = torch.stack([X.var((0, 2, 3)) for X in batches]).mean(0)
+    return torch.cat(batches).mean((0, 2, 3)), var
+
+
+def over_all_features(running_mean, running_var, X, momentum, training):
+    if training:
+        running_mean.lerp_(X.detach().mean(), momentum)
+        running_var.lerp_(X.detach().var(), momentum)
+
+
+@pytest.mark.parametrize(
+    ("name", "answer"), [("recalibrate", variances_averaged), ("moving_average", over_all_features)]
+)
+def test_a_law_is_contradicted_by_an_input_by_hand(name, answer):
+    reports = [check(name, answer, seed=seed) for seed in range(3)]
+    assert {report.kind for report in reports} == {"property"} and len({report.input for report in reports}) == 1
+    assert "…" not in reports[0].input
+    by_hand = [make for make in load(name).inputs if make.__qualname__.startswith("by_hand.")]
+    assert reports[0].input in [show_inputs(make(torch.Generator())) for make in by_hand]
