@@ -109,8 +109,33 @@ os.write(2, bytes(1 << 26))
 
 LYING = """
 import bnlib.learn.outcome as outcome
-from bnlib.learn.outcome import Failure, Outcome
-outcome.look = lambda *_: {told}
+outcome.look.__code__ = (lambda e, a, inputs, s=5: {told}).__code__
+"""
+
+ZEROS = """
+import bnlib, torch
+bnlib.learn.check("normalize", lambda X, eps: torch.zeros_like(X))
+"""
+FORGING = """
+import bnlib.learn.outcome as outcome
+real = outcome.look
+outcome.look = lambda exercise, answer, inputs, seconds=5: real(exercise, exercise.right, inputs, seconds)
+"""
+FORGING_EXERCISE = """
+from bnlib.learn import exercises
+bnlib_exercises, exercises.load = exercises.load, lambda name: None
+"""
+USING_REPORTS = """
+import bnlib, torch
+from torch.nn import functional as F
+def right(X, eps):
+    return F.batch_norm(X, None, None, training=True, eps=eps)
+for name in ("convolution_axes", "normalize"):
+    report = bnlib.learn.check(name, right)
+    assert report.passed and report.exercise == name and report.lang == "en"
+    print(report, report.heading, report.sentences[0], report._repr_html_().strip(), report.kind.upper())
+    print(report.diagnosis, report.also, report.line, report.input, report.got, report.expected, dict(report.labels))
+assert bnlib.learn.check("normalize", right, seed=3).passed
 """
 
 # name -> (cells, what becomes of normalize: "passed", the kind of a finding, or None; the troubles that are told)
@@ -134,15 +159,44 @@ NOTEBOOKS = {
     "floods": ([FLOOD, RIGHT], "passed", ["flood"]),
     "talks_out_of_turn": ([EVERYWHERE, RIGHT], "passed", ["junk"]),
     "closes_all": (["import os; os.closerange(0, 100)", RIGHT], "passed", ["crashed"]),
-    "tells_of_success": ([RIGHT, LYING.format(told='Outcome({}, Failure("passed"))')], None, ["junk"]),
-    "tells_of_mistakes": ([RIGHT, LYING.format(told='Outcome({}, Failure("mistake", {}, "<b>"))')], None, ["junk"]),
-    "tells_nothing": ([RIGHT, LYING.format(told="Outcome({})")], None, ["junk"]),
-    "tells_much": ([RIGHT, LYING.format(told='Outcome({"normalized": torch.zeros(1 << 18)})')], None, ["junk"]),
-    "tells_words": ([RIGHT, LYING.format(told='Outcome({"normalized": "<script>"})')], "type", []),
-    "tells_other_names": ([RIGHT, LYING.format(told='Outcome({"normalized": _[2]["X"], "<i>": 1.0})')], "property", []),
+    "tells_of_success": (
+        [RIGHT, LYING.format(told='Outcome({}, Failure("passed"))')],
+        None,
+        ["junk", "changes_checker"],
+    ),
+    "tells_of_mistakes": (
+        [RIGHT, LYING.format(told='Outcome({}, Failure("mistake", {}, "<b>"))')],
+        None,
+        ["junk", "changes_checker"],
+    ),
+    "tells_nothing": ([RIGHT, LYING.format(told="Outcome({})")], None, ["junk", "changes_checker"]),
+    "tells_much": (
+        [RIGHT, LYING.format(told='Outcome({"normalized": torch.zeros(1 << 18)})')],
+        None,
+        ["junk", "changes_checker"],
+    ),
+    "tells_words": ([RIGHT, LYING.format(told='Outcome({"normalized": "<script>"})')], "type", ["changes_checker"]),
+    "tells_other_names": (
+        [RIGHT, LYING.format(told='Outcome({"normalized": inputs["X"], "<i>": 1.0})')],
+        "property",
+        ["changes_checker"],
+    ),
     "raises_markup": ([RIGHT.replace("return", "raise ValueError('<script>alert(1)</script>')")], "raises", []),
-    "patches_check": (["import bnlib.learn\nbnlib.learn.check = lambda *_: None", RIGHT], None, []),
-    "patches_worker": (["import sys\nfor name in list(sys.modules): sys.modules[name] = None", "1 + 1"], None, []),
+    "patches_check": (["import bnlib.learn\nbnlib.learn.check = lambda *_: None", RIGHT], None, ["changes_checker"]),
+    "patches_worker": (
+        ["import sys\nfor name in list(sys.modules): sys.modules[name] = None", "1 + 1"],
+        None,
+        ["changes_checker"],
+    ),
     "no_function": (["import bnlib; bnlib.learn.check('normalize', 3)"], "not_callable", []),
+    "forges": ([FORGING, ZEROS], "property", ["changes_checker"]),
+    "forges_exercise": ([FORGING_EXERCISE, ZEROS], "property", ["changes_checker"]),
+    "another_device": (["import torch\ntorch.set_default_device('meta')", RIGHT], "passed", []),
+    "complex": ([RIGHT.replace("+ eps)", "+ eps) + 0j")], "type", []),
+    "misspelt": (["import bnlib; bnlib.learn.check('normalise', 3)", RIGHT], "passed", ["cell_raised"]),
+    "waits": (["import asyncio\nawait asyncio.sleep(0.01)\nx = 2", "assert x == 2", RIGHT], "passed", []),
+    "waits_forever": (["import asyncio\nawait asyncio.sleep(60)", "await asyncio.sleep(0)", RIGHT], "passed", ["late"]),
+    "asks_the_shell": (["x = !ls\ny = %pwd\nassert (x, y) == ([], None)", RIGHT], "passed", []),
+    "uses_the_report": ([USING_REPORTS], "passed", []),
     "zoe": (["%matplotlib inline\n!ls\n1 + 1", "%%bash\nls", "%%time\n" + RIGHT], "passed", []),
 }

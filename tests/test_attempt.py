@@ -1,5 +1,6 @@
 """A learner's answer is called without harm: whatever it raises, prints, or never ends."""
 
+import contextlib
 import signal
 import sys
 import threading
@@ -22,6 +23,85 @@ def stubborn():
         except BaseException:
             if time.monotonic() > stubborn.until:
                 raise
+
+
+def goes_on():
+    """Whether an answer that catches everything may go on: it gives up in the end, so that the test can fail."""
+    return time.monotonic() < stubborn.until + 20
+
+
+def sleeps_and_catches():
+    while goes_on():
+        try:
+            time.sleep(0.2)
+        except BaseException:
+            pass
+
+
+def sleeps_and_remembers():
+    while goes_on():
+        try:
+            time.sleep(0.2)
+        except BaseException as error:
+            last = error  # noqa: F841
+
+
+def suppresses():
+    while goes_on():
+        with contextlib.suppress(BaseException):
+            time.sleep(0.2)
+
+
+def catches_in_another():
+    def nap():
+        try:
+            time.sleep(0.2)
+        except BaseException:
+            return
+
+    while goes_on():
+        nap()
+
+
+def catches_twice():
+    while goes_on():
+        try:
+            sleeps_and_catches()
+        except BaseException as error:
+            print(error)
+
+
+def sleeps_at_last():
+    while goes_on():
+        try:
+            try:
+                time.sleep(0.2)
+            finally:
+                time.sleep(0.1)
+        except BaseException:
+            continue
+
+
+def counts_and_catches():
+    number = 0
+    while number >= 0:
+        try:
+            number += 1
+        except BaseException:
+            number = number if goes_on() else -1
+
+
+ENDLESS = [
+    forever,
+    stubborn,
+    sleeps_and_catches,
+    sleeps_and_remembers,
+    suppresses,
+    catches_in_another,
+    catches_twice,
+    sleeps_at_last,
+    counts_and_catches,
+]
 
 
 def in_a_thread(call):
@@ -59,12 +139,21 @@ def test_too_deep_a_recursion_is_an_error(run):
     assert isinstance(run(lambda: attempt(deep)).error, RecursionError)
 
 
-@pytest.mark.parametrize("answer", [forever, stubborn], ids=lambda f: f.__name__)
+@pytest.mark.parametrize("answer", ENDLESS, ids=lambda f: f.__name__)
 def test_what_never_ends_is_ended(run, answer):
     begin = time.monotonic()
     stubborn.until = begin + 1
     found = run(lambda: attempt(answer, seconds=0.3))
     assert found.late and not found.returned and time.monotonic() - begin < 5
+
+
+def test_of_two_attempts_the_outer_one_has_its_own_limit(run):
+    def outer():
+        return [attempt(forever, seconds=0.2), attempt(lambda: time.sleep(0.05), seconds=5), forever()]
+
+    again = signal.getitimer(signal.ITIMER_REAL)[1]
+    assert run(lambda: attempt(outer, seconds=1)).late
+    assert signal.getitimer(signal.ITIMER_REAL)[1] == again
 
 
 def test_sleep_is_ended_in_the_main_thread():
@@ -73,12 +162,13 @@ def test_sleep_is_ended_in_the_main_thread():
 
 
 def test_the_limit_is_over_with_the_call(run):
-    before = signal.getsignal(signal.SIGALRM)
+    before, traced = signal.getsignal(signal.SIGALRM), sys.gettrace()
     for _ in range(20):
         run(lambda: attempt(lambda: time.sleep(0.019), seconds=0.02))  # just about then
     time.sleep(0.2)
     assert signal.getitimer(signal.ITIMER_REAL)[1] == 0.0  # nothing comes again and again
     assert signal.getsignal(signal.SIGALRM) is before
+    assert sys.gettrace() is traced
     assert [t for t in threading.enumerate() if t.name.startswith("Thread")] == []
 
 

@@ -1,5 +1,6 @@
 """No answer can do anything to the notebook that checks it, nor to torch; and none that fits nothing passes."""
 
+import os
 import re
 import sys
 import time
@@ -112,18 +113,85 @@ def test_what_it_prints_and_warns_is_dropped(capfd):
 
 
 def test_torch_is_as_it_was_afterwards():
+    def settings():
+        return [
+            torch.get_default_device(),
+            torch.get_num_threads(),
+            torch.are_deterministic_algorithms_enabled(),
+            torch.is_deterministic_algorithms_warn_only_enabled(),
+            torch.is_anomaly_enabled(),
+            sys.getrecursionlimit(),
+            os.getcwd(),
+        ]
+
     def meddles(X, eps):
+        normalized = right(X, eps)
         torch.set_default_dtype(torch.float64)
+        torch.set_default_device("meta")
         torch.set_grad_enabled(False)
         torch.manual_seed(3)
-        return right(X, eps)
+        torch.set_num_threads(torch.get_num_threads() + 1)
+        torch.use_deterministic_algorithms(True, warn_only=True)
+        torch.autograd.set_detect_anomaly(True)
+        sys.setrecursionlimit(10**6)
+        os.chdir("/")
+        return normalized
 
+    before = settings()
     torch.manual_seed(1)
     expected = torch.rand(1)
     torch.manual_seed(1)
     assert check("normalize", meddles).passed
     assert torch.equal(torch.rand(1), expected)
     assert torch.get_default_dtype() == torch.float32 and torch.is_grad_enabled()
+    assert settings() == before
+
+
+def test_a_limit_of_recursion_that_leaves_no_room_is_put_back():
+    def narrows(X, eps):
+        for limit in range(20, 1000):
+            try:
+                sys.setrecursionlimit(limit)
+            except RecursionError:
+                continue
+            return right(X, eps)
+
+    before = sys.getrecursionlimit()
+    assert check("normalize", narrows).kind in ("passed", "raises") and sys.getrecursionlimit() == before
+
+
+def test_a_check_works_where_another_device_is_the_usual_one():
+    with torch.device("meta"):
+        assert check("normalize", right).passed
+    torch.set_default_device("meta")
+    try:
+        assert check("batch_norm_layer", torch.nn.BatchNorm1d).passed and torch.get_default_device().type == "meta"
+    finally:
+        torch.set_default_device(None)
+
+
+@pytest.mark.parametrize(("owner", "name"), [(torch, "sqrt"), (torch.Tensor, "abs"), (torch.Tensor, "clone")])
+def test_a_changed_torch_is_told(owner, name, monkeypatch):
+    monkeypatch.setattr(owner, name, getattr(owner, name))  # to be put back at the end
+
+    def patches(X, eps):
+        normalized = right(X, eps)
+        setattr(owner, name, lambda *_: 1 / 0)
+        return normalized
+
+    for answer in (patches, right):
+        report = check("normalize", answer)
+        assert report.kind == "torch_changed" and not report.passed
+        assert "(ZeroDivisionError: division by zero)" in report.sentences[0] and "Restart" in report.sentences[0]
+
+
+def test_an_input_of_which_the_answer_has_made_something_else_is_told():
+    def shrinks(X, eps):
+        normalized = right(X, eps)
+        X.data = torch.zeros(1, device="meta")
+        return normalized
+
+    assert check("normalize", shrinks).kind in ("changed", "raises")
 
 
 @pytest.mark.parametrize("mode", [torch.no_grad, torch.inference_mode])

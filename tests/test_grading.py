@@ -24,7 +24,7 @@ from bnlib.learn.grading.view import SCRATCH
 
 CODE = names("code")
 LIMITS = Limits(memory=512 << 20, cpu=60, wall=60.0, cell=3.0, ask=4.0, file=4 << 20, scratch=16 << 20)
-SOME = ("ann", "bob", "ends_asked", "kills_itself", "floods", "raises_markup", "zoe")
+SOME = ("ann", "bob", "ends_asked", "kills_itself", "floods", "raises_markup", "forges", "waits", "zoe")
 
 
 def write(path, cells):
@@ -109,7 +109,10 @@ def test_everybody_has_a_row_and_a_page(graded):
     assert rows.keys() == graded.keys()
     assert rows["ann"]["normalize"] == rows["zoe"]["normalize"] == "1" and rows["ann"]["trouble"] == ""
     assert rows["bob"]["normalize"] == "0" and rows["bob"]["diagnosis"] == "normalize: unbiased"
-    assert rows["ends_asked"]["normalize"] == "" and rows["ends_asked"]["trouble"] == "normalize: its process ended"
+    assert (
+        rows["ends_asked"]["normalize"] == ""
+        and rows["ends_asked"]["trouble"] == "normalize: not judged; when the answer was called: its process ended"
+    )
     for grade in graded.values():
         assert "<script" not in page(grade, CODE) and "<i>" not in page(grade, CODE)
     assert "&lt;script&gt;alert(1)" in page(graded["raises_markup"], CODE)

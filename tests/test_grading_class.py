@@ -135,6 +135,11 @@ def test_a_name_can_break_neither_the_table_nor_the_page():
         ("%%", ""),
         ('x = """\n%s\n"""', 'x = """\n%s\n"""'),
         ("y = 5\\\n%3", "y = 5\\\n%3"),
+        ("x = !ls -l\ny = %pwd", "x = []\ny = None"),
+        ("torch.var?\n?torch\nx = 1", "pass\npass\nx = 1"),
+        ('%cd x\nx = """\n%s\n!\n"""', 'pass\nx = """\n%s\n!\n"""'),
+        ("await f()\n!ls", "await f()\npass"),
+        ("not python(\n%cd x", "not python(\n%cd x"),
     ],
 )
 def test_what_only_ipython_knows_is_left_out(source, run):

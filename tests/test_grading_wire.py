@@ -35,6 +35,20 @@ def test_a_tensor_arrives_as_it_was(dtype):
     assert torch.equal(came.nan_to_num(5), tensor.nan_to_num(5)) and same(came, tensor)
 
 
+def test_a_tensor_arrives_where_another_device_is_the_usual_one():
+    with torch.device("meta"):
+        assert over(torch.ones(2, device="cpu")).tolist() == [1, 1]
+
+
+@pytest.mark.parametrize("dtype", [torch.complex64, torch.complex128], ids=str)
+@pytest.mark.parametrize("shape", [(), (2,), (0, 3)])
+def test_a_complex_tensor_arrives_as_it_was(dtype, shape):
+    tensor = torch.full(shape, 1 - 2j, dtype=dtype)
+    for sent in (tensor, tensor.conj()):
+        came = over(sent)
+        assert came.dtype == dtype and came.shape == tensor.shape and torch.equal(came, sent)
+
+
 @pytest.mark.parametrize("shape", [(), (0,), (3, 0, 2), (1, 1, 1), (2, 3, 4, 5)])
 def test_a_shape_arrives_as_it_was(shape):
     assert torch.equal(over(torch.ones(shape)), torch.ones(shape))
@@ -50,7 +64,7 @@ def test_no_number_arrives_as_none():
     assert math.isnan(over(math.nan)) and over(math.inf) == math.inf and over(-math.inf) == -math.inf
 
 
-@pytest.mark.parametrize("value", [{1: 2}, object(), 1j, torch.ones(2, dtype=torch.complex64), b"x", print])
+@pytest.mark.parametrize("value", [{1: 2}, object(), 1j, torch.ones(2).to(torch.float8_e4m3fn), b"x", print])
 def test_what_json_has_no_word_for_is_refused(value):
     with pytest.raises(TypeError, match="no JSON for a"):
         wire.encode(value)
@@ -82,6 +96,9 @@ BAD = {
     "a number without end": {"seen": {"y": 10**400}},
     "a string that stands for nothing": {"seen": {"y": "huge"}},
     "another dtype": {"seen": {"y": {**TENSOR, "dtype": "complex64"}}},
+    "a complex tensor with three parts": {"seen": {"y": {"complex": {**TENSOR, "shape": [3], "data": [1.0] * 3}}}},
+    "a complex tensor of whole numbers": {"seen": {"y": {"complex": {**TENSOR, "dtype": "int64", "data": [1, 2]}}}},
+    "a complex tensor of words": {"seen": {"y": {"complex": {"words": "x"}}}},
     "a dtype that is no name": {"seen": {"y": {**TENSOR, "dtype": ["float32"]}}},
     "too few numbers": {"seen": {"y": {**TENSOR, "shape": [3]}}},
     "a negative shape": {"seen": {"y": {**TENSOR, "shape": [-2]}}},

@@ -1,15 +1,19 @@
 """One call of a learner's answer that can do no harm to the notebook: a time limit, and every failure as a value."""
 
 import ctypes
+import functools
 import io
 import signal
+import sys
 import threading
 from collections.abc import Callable
-from contextlib import contextmanager, redirect_stderr, redirect_stdout
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 
 SECONDS = 5.0
-_AGAIN = 0.05  # an answer may catch the first interruption: it is sent until the answer gives up
+_AGAIN = 0.05  # seconds after which an answer that has caught the interruption is interrupted once more
+
+_send = ctypes.pythonapi.PyThreadState_SetAsyncExc
 
 
 class TimeLimit(BaseException):
@@ -36,7 +40,11 @@ def attempt(call: Callable[[], object], seconds: float = SECONDS) -> Attempt:
     """Call something that may raise, exit or never end. What it prints is dropped.
 
     Python code and what waits (sleep, input) are ended by the limit in the main thread of Linux and macOS; elsewhere
-    Python code alone. A single long step within a library ends when it ends.
+    Python code alone. A single long step within a library ends when it ends. An answer that catches the interruption
+    (`except BaseException: pass` in a loop) is interrupted again just where it has dropped it, outside of that `try`.
+    What can't be ended without harm to the notebook goes on: an answer that catches the interruptions and keeps every
+    one of them in a list, or calls itself each time until the recursion is too deep. To leave it behind in a thread
+    would let it go on changing torch while other cells run.
 
     Args:
         call: without arguments.
@@ -45,66 +53,91 @@ def attempt(call: Callable[[], object], seconds: float = SECONDS) -> Attempt:
     Raises:
         KeyboardInterrupt: the reader's own Ctrl-C, nothing else.
     """
+    limit = _Limit()
     try:
-        with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()), _limit(seconds):
-            value = call()
-    except TimeLimit:
+        with redirect_stdout(io.StringIO()), redirect_stderr(io.StringIO()):
+            try:
+                limit.start(seconds)
+                value = call()
+            finally:
+                limit.here.value = 0  # nothing more is sent, and what was sent and has not arrived is taken back:
+                _send(limit.thread, None)  # neither statement can be interrupted before it is done
+                limit.stop()
+    except limit.kind:
         return Attempt(late=True)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, TimeLimit):  # the reader's, or that of an attempt around this one
         raise
     except BaseException as error:  # also SystemExit: `exit()` in an answer must not end the kernel
         return Attempt(error=error)
     return Attempt(value)
 
 
-@contextmanager
-def _limit(seconds: float):
-    """Raise TimeLimit in this thread once the time is over, again and again until the block is left."""
-    by_signal = hasattr(signal, "setitimer") and threading.current_thread() is threading.main_thread()
-    with _by_signal(seconds) if by_signal else _by_thread(seconds):
-        yield
+class _Limit:
+    """The time of one attempt in the thread that makes it.
 
+    kind: of TimeLimit, its own. thread: the number of the thread. here: the same while the attempt goes on, then 0.
+    """
 
-@contextmanager
-def _by_signal(seconds: float):
-    def ring(number, stack):
-        raise TimeLimit
+    def __init__(self) -> None:
+        self.thread = ctypes.c_ulong(threading.get_ident())
+        self.here = ctypes.c_ulong(self.thread.value)
+        self.kind = type(TimeLimit.__name__, (TimeLimit,), {})
+        self.kind.__del__ = self._again()
+        main = threading.current_thread() is threading.main_thread()
+        self._signals = main and hasattr(signal, "setitimer")
+        self._trace = sys.gettrace()
 
-    before = signal.signal(signal.SIGALRM, ring)
-    left = signal.setitimer(signal.ITIMER_REAL, seconds, _AGAIN)
-    try:
-        yield
-    finally:
-        _surely(lambda: signal.setitimer(signal.ITIMER_REAL, *left))  # somebody else's alarm, most often none
-        signal.signal(signal.SIGALRM, before)
+    def start(self, seconds: float) -> None:
+        """Raise the limit's kind in this thread once the time is over, again and again until `here` is 0."""
+        (self._by_signal if self._signals else self._by_thread)(seconds)
 
+    def stop(self) -> None:
+        """Put back what `start` has changed."""
+        if sys.gettrace() is not self._trace:
+            sys.settrace(self._trace)
+        if self._signals:
+            signal.setitimer(signal.ITIMER_REAL, *self._left)  # somebody else's alarm, most often none
+            signal.signal(signal.SIGALRM, self._before)
+        else:
+            self._done.set()
+            self._watcher.join()
 
-@contextmanager
-def _by_thread(seconds: float):
-    done = threading.Event()
-    thread = ctypes.c_ulong(threading.get_ident())
+    def _by_signal(self, seconds: float) -> None:
+        def ring(number, stack):
+            if self.here.value:
+                raise self.kind
 
-    def watch() -> None:
-        wait = seconds
-        while not done.wait(wait):
-            ctypes.pythonapi.PyThreadState_SetAsyncExc(thread, ctypes.py_object(TimeLimit))
-            wait = _AGAIN
+        self._before = signal.signal(signal.SIGALRM, ring)
+        self._left = signal.setitimer(signal.ITIMER_REAL, seconds, _AGAIN)
 
-    watcher = threading.Thread(target=watch, daemon=True)
-    watcher.start()
-    try:
-        yield
-    finally:
-        _surely(done.set)
-        _surely(watcher.join)
-        _surely(lambda: ctypes.pythonapi.PyThreadState_SetAsyncExc(thread, None))  # what was sent and has not arrived
+    def _by_thread(self, seconds: float) -> None:
+        self._done = threading.Event()
 
+        def watch() -> None:
+            wait = seconds
+            while not self._done.wait(wait):
+                _send(self.here, ctypes.py_object(self.kind))
+                wait = _AGAIN
 
-def _surely(step: Callable[[], object]) -> None:
-    """Take a step to its end, though the last interruption may arrive in the midst of it."""
-    while True:
-        try:
-            step()
-            return
-        except TimeLimit:
-            continue
+        self._watcher = threading.Thread(target=watch, daemon=True)
+        self._watcher.start()
+
+    def _again(self) -> Callable:
+        """What an interruption does when it is dropped, by whoever has caught it: it sends the next one.
+
+        Without a step in Python between the two, the next one arrives right behind the `except`. In Python 3.12 a jump
+        back to the head of a loop raises as if it stood within the loop's `try`; there a trace raises before the jump.
+        """
+        if sys.version_info[:2] != (3, 12):
+            return staticmethod(functools.partial(_send, self.here, ctypes.py_object(self.kind)))
+
+        def again(dropped) -> None:
+            if self.here.value and (frame := sys._getframe(1)).f_code is not again.__code__:
+                frame.f_trace_opcodes, frame.f_trace = True, trace
+                sys.settrace(trace)
+
+        def trace(frame, event, argument):
+            if self.here.value and frame.f_code is not again.__code__:
+                raise self.kind
+
+        return again

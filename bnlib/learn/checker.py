@@ -25,8 +25,9 @@ def check(name: str, answer: object, seed: int | None = None) -> Report:
     """Check an answer to an exercise, and say what is wrong with it; the report shows itself at the end of a cell.
 
     An answer in code is called on small inputs and on random ones, each time with a time limit. Whatever it does,
-    nothing is raised; what it prints is dropped, and torch's modes and random numbers are afterwards as they were. The
-    result is noted for `progress`, on this machine alone.
+    nothing is raised; what it prints is dropped, and torch's modes and random numbers are afterwards as they were. An
+    answer that replaces functions of torch may change them for good; where the course's own answer then fails as well,
+    the report says so. The result is noted for `progress`, on this machine alone.
 
     Args:
         name: of the exercise.
@@ -43,14 +44,29 @@ def check(name: str, answer: object, seed: int | None = None) -> Report:
     exercise = load(name)
     if isinstance(exercise, Question):
         return _kept(report(exercise, exercise.judge(answer)), exercise.read(answer))
-    return _kept(_checked(exercise, answer, seed))
+    result = _checked(exercise, answer, seed)
+    return result if result.kind == "torch_changed" else _kept(result)  # nothing was learned about the answer
 
 
 def _checked(exercise: CodeExercise, answer: object, seed: int | None) -> Report:
     if not callable(answer) or (isclass(exercise.right) and isinstance(answer, Module)):
         return report(exercise, Finding("not_callable", values={"got": type(answer).__name__}))
     seed = Generator().seed() % 2**31 if seed is None else seed
-    return report(exercise, diagnose(exercise, _looker(exercise, answer), seed))
+    try:
+        finding = diagnose(exercise, _looker(exercise, answer), seed)
+    except Exception as error:
+        if _sound(exercise):
+            raise  # a fault of the checker
+        finding = Finding("torch_changed", values={"error": f"{type(error).__name__}: {error}"[:300]})
+    return report(exercise, finding)
+
+
+def _sound(exercise: CodeExercise) -> bool:
+    """Whether the course's own answer passes in this session."""
+    try:
+        return diagnose(exercise, _looker(exercise, exercise.right), 0).kind == "passed"
+    except Exception:
+        return False
 
 
 def _kept(result: Report, plain: list[str] | float | None = None) -> Report:

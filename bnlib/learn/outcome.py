@@ -1,11 +1,13 @@
 """What came of asking an answer once: what it did, or how it failed, as plain data that can leave a process."""
 
+import contextlib
 import linecache
+import os
+import sys
 import sysconfig
 import traceback
 import warnings
-from collections.abc import Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -16,6 +18,10 @@ from bnlib.learn.attempt import SECONDS, attempt
 from bnlib.learn.exercise import CodeExercise, Inputs, Seen, Unfit
 
 CLOSE = 1e-4  # how far two numbers may lie apart, in parts of the larger and at least of 1, to count as the same
+_COMPARED = (  # dtypes; the others, quantized or of 8 bits, have no arithmetic of their own
+    *(torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.complex64, torch.complex128),
+    *(torch.bool, torch.uint8, torch.int8, torch.int16, torch.int32, torch.int64),
+)
 _NOT_THE_ANSWER = (  # where a line is not the learner's: the checker, torch, Python's own, what is installed
     str(Path(__file__).parent),
     str(Path(torch.__file__).parent),
@@ -48,7 +54,7 @@ class Outcome:
 
 
 def look(exercise: CodeExercise, answer: object, inputs: Inputs, seconds: float = SECONDS) -> Outcome:
-    """Ask an answer once, without harm; torch's modes and random numbers are afterwards as they were.
+    """Ask an answer once, without harm; all that `torch_as_usual` names is afterwards as it was.
 
     Raises:
         KeyboardInterrupt: the reader's own Ctrl-C, nothing else because of the answer.
@@ -56,7 +62,7 @@ def look(exercise: CodeExercise, answer: object, inputs: Inputs, seconds: float 
     before = {name: value.clone() for name, value in inputs.items() if isinstance(value, Tensor)}
     with torch_as_usual():
         found = attempt(lambda: plain(exercise.ask(answer, inputs)), seconds)
-    changed = tuple(name for name, value in before.items() if not same(value, inputs[name]))
+    changed = tuple(name for name, value in before.items() if not _as_before(value, inputs[name]))
     if found.returned:
         return Outcome(found.value, None, changed)
     if found.late:
@@ -64,20 +70,66 @@ def look(exercise: CodeExercise, answer: object, inputs: Inputs, seconds: float 
     return Outcome({}, _failure(found.error), changed)
 
 
-@contextmanager
-def torch_as_usual():
-    """A block in torch's usual modes with random numbers of its own; afterwards all is as it was."""
-    grad, dtype = torch.is_grad_enabled(), torch.get_default_dtype()
+def _as_before(value: Tensor, now: Tensor) -> bool:
+    """Whether an input still has its numbers; an answer can have made anything of it."""
     try:
-        with torch.inference_mode(False), torch.random.fork_rng(devices=[]), warnings.catch_warnings():
+        return same(value, _dense("", now))
+    except Unfit:
+        return False
+
+
+@contextlib.contextmanager
+def torch_as_usual():
+    """A block in torch's usual modes with random numbers of its own; afterwards all is as it was.
+
+    Put back are torch's modes, its default dtype and device, its random numbers, its number of threads, whether it is
+    deterministic and looks for anomalies; Python's limit of recursion and the working directory.
+    """
+    back = _settings()
+    recursion = sys.getrecursionlimit()
+    usual = contextlib.nullcontext() if torch.get_default_device().type == "cpu" else torch.device("cpu")
+    try:
+        with usual, torch.inference_mode(False), torch.random.fork_rng(devices=[]), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # as all that an answer prints
             torch.default_generator.manual_seed(0)
             torch.set_default_dtype(torch.float32)
             torch.set_grad_enabled(True)
             yield
     finally:
-        torch.set_grad_enabled(grad)
-        torch.set_default_dtype(dtype)
+        sys.setrecursionlimit(recursion)
+        for get, put, before in back:
+            if get() != before:
+                put(before)
+
+
+def _settings() -> list[tuple[Callable, Callable, object]]:
+    """How each setting is read and written, and what it is."""
+    deterministic = torch.are_deterministic_algorithms_enabled, torch.is_deterministic_algorithms_warn_only_enabled
+    settings = [
+        (torch.is_grad_enabled, torch.set_grad_enabled),
+        (torch.get_default_dtype, torch.set_default_dtype),
+        (torch.get_default_device, lambda device: torch.set_default_device(None if device.type == "cpu" else device)),
+        (torch.get_num_threads, torch.set_num_threads),
+        (torch.is_anomaly_enabled, torch.autograd.set_detect_anomaly),
+        (
+            lambda: [is_set() for is_set in deterministic],
+            lambda modes: torch.use_deterministic_algorithms(modes[0], warn_only=modes[1]),
+        ),
+        (_folder, _enter),
+    ]
+    return [(get, put, get()) for get, put in settings]
+
+
+def _folder() -> str | None:
+    """The working directory; None where it has been deleted."""
+    with contextlib.suppress(FileNotFoundError):
+        return os.getcwd()
+    return None
+
+
+def _enter(folder: str | None) -> None:
+    with contextlib.suppress(OSError, TypeError):  # what the answer has deleted can't be entered again
+        os.chdir(folder)
 
 
 def plain(seen: Seen) -> Seen:
@@ -91,14 +143,23 @@ def plain(seen: Seen) -> Seen:
 
 def _plain(name: str, value: object) -> object:
     if isinstance(value, Tensor):
-        dense = value.detach() if value.layout == torch.strided else value.detach().to_dense()
-        return dense.as_subclass(Tensor).cpu().clone()
+        return _dense(name, value)
     for kind in (bool, int, float, str):
         if isinstance(value, kind):
             return float(value) if kind is int else kind(value)  # a whole number without end is an error here
     if value is None:
         raise Unfit("nothing", name=name)
     raise Unfit("type", name=name, got=type(value).__name__, expected="Tensor")
+
+
+def _dense(name: str, value: Tensor) -> Tensor:
+    """A copy with numbers that can be compared: a sparse tensor written out, others than dense ones are refused."""
+    value = value.detach()
+    form = "nested" if value.is_nested else value.device if value.is_meta else value.dtype
+    if value.is_nested or value.is_meta or value.dtype not in _COMPARED:
+        raise Unfit("type", name=name, got=f"Tensor ({form})", expected="Tensor")
+    dense = value if value.layout == torch.strided else value.to_dense()
+    return dense.as_subclass(Tensor).cpu().resolve_conj().resolve_neg().clone()
 
 
 def _failure(error: BaseException) -> Failure:

@@ -17,7 +17,8 @@ class Report:
 
     exercise: its name. passed: whether the answer is right.
     kind: what was found: "passed"; "mistake", one known by name; "property", a law that is broken; or else "raises",
-        "late", "type", "nothing", "missing", "shape", "dtype", "nan", "changed", "not_callable", "differs".
+        "late", "type", "nothing", "missing", "shape", "dtype", "nan", "changed", "not_callable", "differs";
+        "torch_changed" where the course's own answer fails as well.
         Of a question: "choice_type", "number_type", "order_type" for an answer of another type; "no_option",
         "unknown_option", "only_one", "incomplete"; "not_finite", "out_of_range", "too_low", "too_high"; "unknown_item",
         "missing_item", "item_twice", "wrong_order".

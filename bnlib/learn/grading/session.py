@@ -46,6 +46,7 @@ class Session:
         self._channel: Channel | None = None
         self._costly: dict[int, Trouble] = {}  # cells that a worker was lost by: they are not run again
         self._raised: list[Trouble] = []
+        self._meddled = False  # whether the notebook has changed functions of the checker
         self.answers: dict[str, Given] = {}
         self._start()
 
@@ -58,7 +59,8 @@ class Session:
     @property
     def troubles(self) -> list[Trouble]:
         """What went wrong in cells: the first of it, and how much more there was."""
-        told = [*self._costly.values(), *self._raised]
+        meddled = [Trouble("in_file", {"file": self._source.file}, "changes_checker")] if self._meddled else []
+        told = [*meddled, *self._costly.values(), *self._raised]
         more = [Trouble("in_file", {"file": self._source.file}, "more", {"count": len(told) - TOLD})]
         return told if len(told) <= TOLD else told[:TOLD] + more
 
@@ -75,6 +77,7 @@ class Session:
         request = {"do": "ask", "exercise": exercise, "inputs": encode_mapping(inputs)}
         try:
             reply = self._channel.ask(request, self._sandbox.limits.ask + _GRACE)
+            self._meddled |= reply.get("changed") is not False
             return decode_outcome(reply.get("outcome"), inputs)
         except Malformed as error:
             self.close()
@@ -127,7 +130,9 @@ class Session:
     def _collect(self) -> None:
         """Ask which exercises were answered."""
         try:
-            told = self._channel.ask({"do": "answers"}, _GRACE).get("answers")
+            reply = self._channel.ask({"do": "answers"}, _GRACE)
+            self._meddled |= reply.get("changed") is not False
+            told = reply.get("answers")
             if not isinstance(told, dict) or len(told) > NAMES:
                 raise Malformed("there is something else where the answers' names should be")
             self.answers = {text(name): Given.decode(one) for name, one in told.items()}

@@ -1,7 +1,7 @@
 """Inputs and outcomes as JSON and back. What comes back from a worker was written by a stranger: all of it is checked.
 
 A tensor is {"dtype", "shape", "data"} with the numbers in one flat list; what JSON has no number for is "nan", "inf"
-or "-inf".
+or "-inf". A complex one is {"complex"} with the tensor of its two parts.
 """
 
 import json
@@ -18,6 +18,7 @@ DTYPES = {
     name: getattr(torch, name)
     for name in ("float16", "bfloat16", "float32", "float64", "uint8", "int8", "int16", "int32", "int64", "bool")
 }
+COMPLEX = {"complex64": "float32", "complex128": "float64"}  # dtype -> that of its real and imaginary parts
 NUMBERS, NAMES, LETTERS, AXES = 100_000, 200, 2_000, 8  # the most that one outcome may hold of each
 _WORDS = {"nan": math.nan, "inf": math.inf, "-inf": -math.inf}
 
@@ -45,6 +46,8 @@ def encode(value: object) -> object:
     """
     if isinstance(value, Tensor):
         name = str(value.dtype).removeprefix("torch.")
+        if name in COMPLEX:
+            return {"complex": encode(torch.view_as_real(value.detach().resolve_conj()))}
         if name not in DTYPES:
             raise TypeError(f"no JSON for a tensor of {value.dtype}")
         data = [_number(number) for number in value.detach().cpu().flatten().tolist()]
@@ -80,6 +83,15 @@ def decode(value: object, depth: int = 3) -> object:
         if value.keys() == {"list", "tuple"} and depth and isinstance(value["list"], list):
             items = [decode(each, depth - 1) for each in value["list"]]
             return tuple(items) if value["tuple"] is True else items
+        if value.keys() == {"complex"} and depth:
+            parts = decode(value["complex"], 0)
+            if (
+                not isinstance(parts, Tensor)
+                or parts.shape[-1:] != (2,)
+                or str(parts.dtype)[6:] not in COMPLEX.values()
+            ):
+                raise Malformed("a complex tensor has no two parts")
+            return torch.view_as_complex(parts)
         if value.keys() == {"dtype", "shape", "data"}:
             return _tensor(**value)
     raise Malformed("a value is neither a tensor nor a number, a truth value or words")
@@ -97,7 +109,7 @@ def _tensor(dtype: object, shape: object, data: object) -> Tensor:
         raise Malformed(f"a tensor of {dtype} holds something else")
     numbers = [_WORDS[number] if type(number) is str else number for number in data]
     try:
-        return torch.tensor(numbers, dtype=DTYPES[dtype]).reshape(shape)
+        return torch.tensor(numbers, dtype=DTYPES[dtype], device="cpu").reshape(shape)
     except (OverflowError, RuntimeError, ValueError) as error:  # a number that the dtype cannot hold
         raise Malformed(f"a tensor of {dtype} holds a number too large for it") from error
 
