@@ -75,7 +75,8 @@ def test_chapters_lead_to_terms_and_names_once(read, built_book, language):
     for name in chapters()[1:]:
         links = read(f"chapters/{language}/{name}").select("article a.term-link, article a.api-link")
         addresses = [link["href"] for link in links]
-        assert len(addresses) > 2 and len(set(addresses)) == len(addresses)
+        least = 1 if name == "07_exercises" else 3  # it puts the terms of the others to use, and introduces none
+        assert len(addresses) >= least and len(set(addresses)) == len(addresses)
         for address in addresses:
             path, _, anchor = address.partition("#")
             assert parsed((built_book / f"chapters/{language}" / path).resolve()).find(id=unquote(anchor)), address
