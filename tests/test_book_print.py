@@ -11,6 +11,8 @@ from browser_fixtures import LANGUAGES, ROOT
 from bs4 import BeautifulSoup
 from pypdf import PdfReader
 
+from bnlib.learn.exercises import names
+
 sys.path.insert(0, str(ROOT / "book"))
 
 from bilingual.settings import settings  # noqa: E402
@@ -182,6 +184,8 @@ def test_what_is_folded_stands_among_the_answers(document):
         title = answer.find("p", class_="paper-answer-title").get_text()
         asks = re.search("[?？]", question)
         named = r"(Case |病例)\d+[:：].+" if question in ("Diagnosis", "诊断") else r"(Exercise |练习)\d+"
+        if card := box.find_parent(class_="bnlib-widget"):
+            named = re.escape(card.find("strong").get_text())
         assert title == question if asks else re.fullmatch(rf".*{named}(, |：){question}", title)
     assert soup.select("details:not([open])") == []
 
@@ -190,9 +194,14 @@ def test_a_widget_is_a_still_picture_and_nothing_waits_for_a_click(document):
     _, soup, pages = document
     widgets = soup.select(".bnlib-widget")
     assert len(widgets) == sum(len(page.select(".bnlib-widget")) for page in pages) > 0
+    cards = [widget for widget in widgets if widget["data-widget"] == "card"]
+    assert len(cards) == len(names())
+    for card in cards:  # text that is read on paper as it is, its help among the answers
+        assert len(card.select(".paper-pointer")) == 1 and not card.find_next_sibling("p", class_="paper-note")
     for widget in widgets:
-        assert widget.find("svg") or widget.find("img")
-        assert widget.find_next_sibling("p", class_="paper-note")
+        if widget["data-widget"] not in ("card", "board"):
+            assert widget.find("svg") or widget.find("img")
+            assert widget.find_next_sibling("p", class_="paper-note")
     assert soup.select("body button, body input, body script, .headerlink") == []
 
 

@@ -66,7 +66,9 @@ def _space(language: str) -> str:
 
 
 def _exercise(box) -> str:
-    """What a hint or solution belongs to: a bold beginning with its full stop, as of an exercise, or a heading."""
+    """What a hint or solution belongs to: a card by its title, a bold beginning with its full stop, or a heading."""
+    if card := box.find_parent(class_="bnlib-widget"):
+        return card.find("strong").get_text().strip()
     for paragraph in box.find_all_previous(["p", "h1", "h2", "h3"]):
         strong = paragraph.find("strong")
         first = strong is not None and not "".join(map(str, strong.previous_siblings)).strip()
