@@ -126,6 +126,12 @@ def chromium():
         browser.close()
 
 
+CLICKED = """() => { window.clicked = new Promise((done, late) => {
+  addEventListener("click", () => done(), {once: true});
+  setTimeout(() => late(new Error("no click came of a tap within 30 s")), 30_000);
+}) }"""
+
+
 def draw_widgets(page) -> None:
     """Have all widgets drawn: each waits until it comes near the window, or somebody presses a key."""
     page.keyboard.press("Shift")
@@ -134,9 +140,9 @@ def draw_widgets(page) -> None:
 def tap(node) -> None:
     """Tap on a node, and wait for the click that the browser makes of it: a while after the finger has left."""
     page = node.page
-    page.evaluate("window.clicked = false, addEventListener('click', () => { clicked = true }, {once: true})")
+    page.evaluate(CLICKED)
     node.tap()
-    page.wait_for_function("clicked")
+    page.evaluate("clicked")
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """Exercises that ask a question: choose, predict a number, put into order. What is right is computed, or recorded."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from math import inf, isfinite
 from numbers import Real
@@ -62,6 +62,10 @@ class Question:
         done = attempt(lambda: self._read(answer), SECONDS)
         return done.value if done.returned else None
 
+    def praise(self) -> Finding:
+        """The finding about a right answer."""
+        return Finding("passed")
+
     def misfit(self, got: str) -> Finding:
         """The finding about an answer of another type, by the type's name."""
         return Finding(f"{self.kind}_type", values={"got": got})
@@ -103,7 +107,10 @@ class Choice(Question):
             return Finding("mistake", wrong[0], also=tuple(wrong[1:]), got=got)
         if self.right - set(chosen):
             return Finding("incomplete", values={"missing": str(len(self.right - set(chosen)))}, got=got)
-        return Finding("passed", also=tuple(name for name in self.options if name in self.right), got=got)
+        return replace(self.praise(), got=got)
+
+    def praise(self) -> Finding:
+        return Finding("passed", also=tuple(name for name in self.options if name in self.right))
 
     def _sentences(self, finding: Finding) -> tuple[str, ...]:
         named = (finding.name, *finding.also) if finding.kind == "mistake" else finding.also

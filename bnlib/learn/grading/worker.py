@@ -118,7 +118,8 @@ class Notebook:
             known = ", ".join(self._exercises)
             raise ValueError(sentence("exercise.unknown", name=repr(name), names=known))
         self._answers[name] = answer
-        return report(self._exercises[name], Finding("passed"))
+        exercise = self._exercises[name]
+        return report(exercise, exercise.praise() if isinstance(exercise, Question) else Finding("passed"))
 
     def _run(self, number: int, source: str) -> dict:
         done = self._attempt(lambda: self._execute(number, source), self._limits.cell)
