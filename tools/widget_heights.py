@@ -19,8 +19,12 @@ RANGES = {  # greatest width of the window -> widths at which it is measured, al
     679: (679, 650, 620),
     619: (619, 600, 570, 540),
     539: (539, 520, 500, 480),
-    479: (479, 440, 400),
-    399: (399, 390, 360),
+    479: (479, 460, 440),
+    439: (439, 428, 420),
+    419: (419, 412, 400),
+    399: (399, 390, 385),  # most telephones, where a line more or less shows
+    384: (384, 375, 370),
+    369: (369, 360),
     359: (359, 340, 320),
 }
 MEASURE = """() => [...document.querySelectorAll(".bnlib-widget")].map((place) => {

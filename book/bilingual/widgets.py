@@ -25,6 +25,8 @@ _STARTER = "course-widgets.js"  # book/course-widgets.js: finds the stored widge
 
 
 def setup(app) -> None:
+    app.add_config_value("bilingual_room", {}, "html")  # pages are written again when their widgets need other room
+    app.connect("config-inited", _read_heights)
     app.connect("doctree-read", _lead_to)
     app.connect("html-page-context", _scripts, priority=450)
     app.connect("html-page-context", _keep_room, priority=960)  # after head.py has written what stands there
@@ -67,12 +69,17 @@ def _scripts(app, pagename, templatename, context, doctree) -> None:
     app.add_js_file(f"{_FOLDER}/{_STARTER}", loading_method="defer", priority=900)
 
 
+def _read_heights(app, config) -> None:
+    path = Path(app.srcdir) / "book" / _HEIGHTS
+    config.bilingual_room = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
 def _keep_room(app, pagename, templatename, context, doctree) -> None:
     """Keep the room of each widget of a page free, so that nothing below it jumps when it is drawn."""
-    names, path = _ID.findall(context.get("body") or ""), Path(app.srcdir) / "book" / _HEIGHTS
-    if not names or not path.is_file():
+    names, measured = _ID.findall(context.get("body") or ""), app.config.bilingual_room
+    if not names or not measured:
         return
-    measured, language = json.loads(path.read_text(encoding="utf-8")), CODES.get(language_of(pagename))
+    language = CODES.get(language_of(pagename))
     known = {name: measured["heights"].get(name, {}).get(language) for name in names}
     rules = ""
     for place, limit in enumerate(measured["limits"]):
