@@ -53,8 +53,8 @@ def page_of(code: str) -> nbformat.NotebookNode:
 
 
 def build(root: Path) -> None:
-    """Build the book in that folder, all of it."""
-    command = [str(Path(sys.executable).with_name("jupyter-book")), "build", ".", "--all", "-W", "-n", "--keep-going"]
+    """Build the book in that folder, or what changed in it."""
+    command = [str(Path(sys.executable).with_name("jupyter-book")), "build", ".", "-W", "-n", "--keep-going"]
     built = subprocess.run(command, cwd=root, capture_output=True, text=True, check=False)
     assert built.returncode == 0, built.stderr[-3000:]
 
