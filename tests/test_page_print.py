@@ -25,7 +25,7 @@ def test_a_page_printed_from_the_browser(served_book, chromium, language):
     page.locator("html[data-theme=dark]").wait_for(state="attached")
     page.evaluate(
         "addEventListener('beforeprint', () => { window.seen = [document.documentElement.dataset.theme,"
-        " document.querySelectorAll('article details:not([open])').length]; })"
+        " document.querySelectorAll('article details:not([open], .bnlib-data)').length]; })"
     )
     text = squeezed("".join(plain(part.extract_text()) for part in PdfReader(BytesIO(page.pdf(format="A4"))).pages))
     last = page.locator("article details:not(.screen-only)").last.locator("p").last.text_content()
@@ -36,6 +36,7 @@ def test_a_page_printed_from_the_browser(served_book, chromium, language):
     for button in ("JupyterLab", "Ctrl"):
         assert button not in text
     page.emulate_media(media="print")
+    assert not page.locator("details.bnlib-data").first.is_visible()
     hidden = ".bd-header-article, .bd-sidebar-primary, .prev-next-area, .headerlink, .bnlib-widget .controls"
     assert page.locator(hidden).count() > 5
     shown = "found => found.filter((element) => element.getClientRects().length).map((element) => element.outerHTML)"
