@@ -9,7 +9,9 @@ import pytest
 import torch
 
 from bnlib.learn import check
+from bnlib.learn.diagnosis import diagnose
 from bnlib.learn.exercises import load, names
+from bnlib.learn.outcome import Outcome, look
 from bnlib.learn.show import show_inputs
 
 NAMED = [
@@ -27,6 +29,37 @@ def test_just_those_mistakes_are_named(name, answer, mistakes, seed):
     report = check(name, answer, seed=seed)
     assert report.kind == "mistake" and report.input
     assert {report.diagnosis, *report.also} == mistakes and len(report.sentences) == len(mistakes)
+
+
+def another(value):
+    """Something else of the same kind."""
+    if isinstance(value, torch.Tensor):
+        return value.nan_to_num(1.0) + 0.5
+    return not value if isinstance(value, bool) else "[9]" if isinstance(value, str) else value + 0.5
+
+
+BROKEN = [name for name in names("code") if load(name).start]
+SEEN = [
+    (name, key)
+    for name in BROKEN
+    for key in load(name).ask(load(name).right, load(name).inputs[0](torch.Generator().manual_seed(0)))
+]
+
+
+@pytest.mark.parametrize(("name", "key"), SEEN)
+def test_the_broken_program_is_named_only_where_all_is_seen_that_it_does(name, key):
+    exercise = load(name)
+
+    def broken(inputs):
+        return look(exercise, exercise.start, inputs)
+
+    def all_but_one(inputs):
+        seen = broken(inputs).seen
+        return Outcome(seen | {key: another(seen[key])})
+
+    assert diagnose(exercise, broken, 0).name == "unchanged"
+    found = diagnose(exercise, all_but_one, 0)
+    assert found.kind != "passed" and "unchanged" not in (found.name, *found.also)
 
 
 def variances_averaged(batches):

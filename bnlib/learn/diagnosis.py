@@ -105,11 +105,15 @@ def _mistake(exercise: CodeExercise, cases: list[Case]) -> Finding | None:
 
 
 def _mistakes(exercise: CodeExercise, cases: list[Case]) -> Finding | None:
-    """Mistakes made together: what is seen first to be wrong is wrong on all inputs just as with one of them."""
+    """Mistakes made together: what is seen first to be wrong is wrong on all inputs just as with one of them.
+
+    The broken program of a repair is none of them: half of what it does is not what it does.
+    """
     if any(case.outcome.failure or _unfit_anywhere(case) for case in cases):
         return None
     wrong = [key for key in cases[0].right.seen if any(not _like(case, case.right, key) for case in cases)]
-    explained = {name: _explained(exercise, name, cases, wrong) for name in exercise.mistakes}
+    parts = [name for name, answer in exercise.mistakes.items() if answer is not exercise.start]
+    explained = {name: _explained(exercise, name, cases, wrong) for name in parts}
     chosen, left = [], set(wrong)
     while any(keys & left for keys in explained.values()):
         chosen.append(max(explained, key=lambda name: len(explained[name] & left)))
@@ -125,15 +129,15 @@ def _mistakes(exercise: CodeExercise, cases: list[Case]) -> Finding | None:
 def _explained(exercise: CodeExercise, name: str, cases: list[Case], wrong: list[str]) -> set[str]:
     """What is seen to be wrong just as with a known mistake, on all inputs.
 
-    Nothing, if that would do more harm, or if what is telling of it is not among it.
+    Nothing, if that would do more harm, if what is telling of it is not among it, or if it leaves sound what is wrong.
     """
     others = [look(exercise, exercise.mistakes[name], case.make()) for case in cases]
     pairs = list(zip(cases, others, strict=True))
     harm = {key for key in cases[0].right.seen if any(not _like(case, other, key, case.right) for case, other in pairs)}
-    if not harm <= set(wrong):
+    if not harm <= set(wrong) or set(wrong) & set(exercise.sound.get(name, ())):
         return set()
     found = {key for key in wrong if all(_like(case, other, key) for case, other in pairs)}
-    return found if found.issuperset(exercise.telling.get(name, ())) else set()
+    return found if found.issuperset(exercise.telling.get(name, harm if exercise.start else ())) else set()
 
 
 def _unfit_anywhere(case: Case) -> bool:

@@ -41,8 +41,10 @@ class CodeExercise:
         properties: laws for what is wrong in a way nobody has named yet.
         start: of an exercise to repair, the broken program; the learner is shown its source. None where there is
             everything to write.
-        telling: mistake -> what must be seen just as with it, all of that, before it is named beside others; without
-            an entry, one thing is enough. For sentences that say more than one thing shows.
+        telling: mistake -> what must be seen just as with it, all of that, before it is named beside others. For
+            sentences that say more than one thing shows. Without an entry one thing is enough; in an exercise to repair
+            it takes all that the mistake does, since answers have much of the broken program in common with it.
+        sound: mistake -> what must be seen to be right before it is named beside others. For sentences that say so.
         chapter: of the course, that it belongs to.
     """
 
@@ -55,6 +57,7 @@ class CodeExercise:
     properties: tuple[Property, ...]
     start: Callable | None = None
     telling: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    sound: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     chapter: int = 0
 
     kind: ClassVar[str] = "code"

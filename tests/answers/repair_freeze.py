@@ -136,3 +136,26 @@ NAMED = {
     OfTheBatch: {"not_tracked"},
     ReturnsTheMode: {"train_returns_nothing"},
 }
+
+
+class BrokenWith(nn.BatchNorm1d):
+    """The broken layer with another momentum."""
+
+    def __init__(self, num_features):
+        super().__init__(num_features, momentum=0.5)
+        self.requires_grad_(False)
+
+
+class StillLearnsToo(nn.BatchNorm1d):
+    """The broken layer without what was right in it."""
+
+
+class AlwaysByTheBatch(BrokenWith):
+    """By the batch in either mode; the statistics stand still, and are not used."""
+
+    def forward(self, X):
+        return F.batch_norm(X, None, None, self.weight, self.bias, training=True, eps=self.eps)
+
+
+UNKNOWN |= dict.fromkeys((BrokenWith, StillLearnsToo), "by_its_constants")
+NAMED |= {AlwaysByTheBatch: {"momentum_zero"}}

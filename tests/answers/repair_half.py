@@ -119,3 +119,11 @@ NAMED = {
     relu_in_float32: {"cancels_not_negative"},
     divided_first: {"unchanged"},
 }
+
+
+def broken_and_unbiased(X, eps):
+    var = (X * X).sum(0) / len(X) - (X.sum(0) / len(X)) ** 2
+    return (X - X.sum(0) / len(X)) / torch.sqrt(var * len(X) / (len(X) - 1) + eps)
+
+
+UNKNOWN[broken_and_unbiased] = "nan"

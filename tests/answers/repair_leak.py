@@ -68,3 +68,45 @@ UNKNOWN = {
     lambda net, batches: "1": "type",
     lambda net, batches: None: "nothing",
 }
+
+
+def broken(net, batches):
+    hits, total = 0, 0
+    for X, y in batches:
+        net.train(total > 0)
+        hits += int((net(X).argmax(1) == y).sum())
+        total += len(y)
+    net.train()
+    return hits / total
+
+
+def broken_mode_restored(net, batches):
+    before = net.training
+    found = broken(net, batches)
+    net.train(before)
+    return found
+
+
+def broken_ends_in_prediction_mode(net, batches):
+    found = broken(net, batches)
+    net.eval()
+    return found
+
+
+def broken_on_a_copy(net, batches):
+    return broken(deepcopy(net), batches)
+
+
+def statistics_alone_put_back(net, batches):
+    state = deepcopy(net.state_dict())
+    found = broken(net, batches)
+    net.load_state_dict(state)
+    return found
+
+
+UNKNOWN |= dict.fromkeys((broken_mode_restored, broken_ends_in_prediction_mode), "by_the_buffers")
+NAMED = {
+    broken: {"unchanged"},
+    broken_on_a_copy: {"statistics_put_back"},
+    statistics_alone_put_back: {"statistics_put_back", "train_after"},
+}

@@ -63,3 +63,24 @@ UNKNOWN = {
     lambda net, X: a_copy(net, X).argmax(dim=1): "shape",
     lambda net, X: a_copy: "type",
 }
+
+
+def with_its_graph(net, X):
+    return net(X)
+
+
+def mode_put_back(net, X):
+    before = net.training
+    with torch.no_grad():
+        scores = net(X)
+    net.train(before)
+    return scores
+
+
+def by_a_copy(net, X):
+    with torch.no_grad():
+        return deepcopy(net)(X)
+
+
+UNKNOWN |= dict.fromkeys((with_its_graph, mode_put_back), "alone")
+NAMED = {torch.no_grad()(with_its_graph): {"unchanged"}, by_a_copy: {"statistics_put_back"}}

@@ -70,3 +70,15 @@ UNKNOWN = {
     lambda X, batch_size: None: "nothing",
     lambda X, batch_size: batch_size: "type",
 }
+
+
+def pieces(X, batch_size):
+    return [X[start : start + batch_size] for start in range(0, len(X), batch_size)]
+
+
+def pieces_backwards(X, batch_size):
+    return pieces(X.flip(0), batch_size)
+
+
+UNKNOWN[pieces_backwards] = "all_once"
+NAMED = {pieces: {"unchanged"}}

@@ -123,3 +123,20 @@ NAMED = {
     backwards: {"same_every_epoch"},
     shifted_labels: {"apart"},
 }
+
+
+def sorted_and_last_dropped(X, y, batch_size, generator):
+    return in_order(X, y, batch_size, torch.arange(len(y) // batch_size * batch_size))
+
+
+def draws_for_nothing(X, y, batch_size, generator):
+    torch.randperm(len(y), generator=generator)
+    return in_order(X, y, batch_size, torch.arange(len(y)))
+
+
+def other_samples(X, y, batch_size, generator):
+    return [(2 * X, y) for X, y in randperm(X, y, batch_size, generator)]
+
+
+NAMED |= {sorted_and_last_dropped: {"last_dropped"}, draws_for_nothing: {"unchanged"}}
+UNKNOWN[other_samples] = "pairs_kept"

@@ -179,3 +179,75 @@ NAMED = {
     WithoutGradient: {"parameters"},
     StdAdded: {"added"},
 }
+
+
+class BrokenLike(nn.Module):
+    """The broken module in parts, for what has much in common with it."""
+
+    def __init__(self, num_features):
+        super().__init__()
+        self.mean, self.std = torch.zeros(num_features), torch.ones(num_features)
+
+    def fit(self, X):
+        self.mean, self.std = X.mean(0), X.std(0)
+
+    def forward(self, X):
+        return (X - self.mean) / self.std
+
+
+class BuffersBeside(BrokenLike):
+    """Buffers of other names, which get what is fitted."""
+
+    def __init__(self, num_features):
+        super().__init__(num_features)
+        self.register_buffer("mu", torch.zeros(num_features))
+        self.register_buffer("sigma", torch.ones(num_features))
+
+    def fit(self, X):
+        super().fit(X)
+        self.mu.copy_(self.mean)
+        self.sigma.copy_(self.std)
+
+
+class BrokenAndBiased(BrokenLike):
+    def fit(self, X):
+        self.mean, self.std = X.mean(0), X.std(0, correction=0)
+
+
+class BrokenButMeanInPlace(BrokenLike):
+    def fit(self, X):
+        self.mean.copy_(X.mean(0))
+        self.std = X.std(0)
+
+
+class GivesBack(UnderNoGrad):
+    """The buffers are right, and not used."""
+
+    def forward(self, X):
+        return X.clone()
+
+
+class PlainMeanUnsavedStd(UnderNoGrad):
+    """`state_dict()` lacks both, and one of the two moves with the model."""
+
+    def __init__(self, num_features):
+        nn.Module.__init__(self)
+        self.mean = torch.zeros(num_features)
+        self.register_buffer("std", torch.ones(num_features), persistent=False)
+
+
+class WrittenOtherwise(BrokenLike):
+    """Another program than the broken one, and just as wrong."""
+
+    def fit(self, X):
+        std, mean = torch.std_mean(X, 0)
+        self.mean, self.std = mean.clone(), std.clone()
+
+
+NAMED |= {BuffersBeside: {"beside"}, WrittenOtherwise: {"unchanged"}}
+UNKNOWN |= {
+    BrokenAndBiased: "standardized",
+    BrokenButMeanInPlace: "loaded_alike",
+    GivesBack: "standardized",
+    PlainMeanUnsavedStd: "loaded_alike",
+}

@@ -146,6 +146,10 @@ EXERCISE = CodeExercise(
     inputs=(by_hand(**SMALL), drawn(2, 2), drawn(4, 3), drawn(8, 2)),
     right=Right,
     mistakes=MISTAKES,
+    sound={
+        "momentum_zero": tuple(f"layer.{name} (after net.train())" for name in BUFFERS),
+        "other_way_round": ("Y (net.train())",),
+    },
     properties=(
         Property("by_its_constants", by_its_constants),
         Property("statistics_stand_still", statistics_stand_still),

@@ -114,9 +114,10 @@ def mean_of_batches(net, batches):
 
 
 def statistics_put_back(net, batches):
-    state = deepcopy(net.state_dict())
+    before, state = net.training, deepcopy(net.state_dict())
     found = accuracy(net, batches)
     net.load_state_dict(state)
+    net.train(before)
     return found
 
 
@@ -171,6 +172,7 @@ EXERCISE = CodeExercise(
     ),
     right=right,
     mistakes=MISTAKES,
+    sound={"statistics_put_back": tuple(f"net[0].{name} (after)" for name in BUFFERS)},
     properties=(
         Property("by_the_buffers", by_the_buffers),
         Property("order_of_batches", order_of_batches),

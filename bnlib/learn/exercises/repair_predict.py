@@ -167,6 +167,7 @@ EXERCISE = CodeExercise(
     ),
     right=right,
     mistakes=MISTAKES,
+    sound={"statistics_put_back": tuple(f"net[0].{name} (after)" for name in BUFFERS)},
     properties=(
         Property("alone", alone),
         Property("by_the_buffers", by_the_buffers),

@@ -32,7 +32,7 @@ def ask(answer, inputs: Inputs):
     due = str([len(part) for part in y.split(size)])
     others = {str([len(ys) for _, ys in epoch]) for epoch in drawn} - {due}
     pure = [len(set(ys)) == 1 for epoch in drawn for _, ys in epoch if len(ys) > 1]
-    still = all(order == rows(X) for order in orders)
+    still = all(row == old for order in orders for row, old in zip(order, rows(X), strict=False))  # as far as it goes
     same = all(order == orders[0] for order in orders)
     told = still or not same  # of another order that never changes, that alone: how it mixes the classes is luck
     return {
@@ -143,6 +143,11 @@ MISTAKES = {
     "with_replacement": with_replacement,
     "last_dropped": last_dropped,
 }
+SOUND = {
+    **dict.fromkeys(("labels_only", "samples_only", "apart"), (ONCE,)),
+    "with_replacement": (SIZES, PAIRS),
+    "same_every_epoch": (STILL,),
+}
 
 
 def law(name: str, key: str, value: bool) -> Property:
@@ -165,6 +170,7 @@ EXERCISE = CodeExercise(
     ),
     right=right,
     mistakes=MISTAKES,
+    sound=SOUND,
     properties=(
         law("pairs_kept", PAIRS, True),
         law("each_once", ONCE, True),

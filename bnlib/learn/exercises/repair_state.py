@@ -19,6 +19,8 @@ from bnlib.learn.show import unequal
 KEPT = ("mean", "std")
 HELD = {name: f"{name} = layer.{name}; layer.fit(X); {name} is layer.{name}" for name in KEPT}
 MOVED = {name: f"layer.double().{name}.dtype" for name in KEPT}
+FITTED = {name: f"layer.{name} (after fit)" for name in KEPT}
+NOTHING_ELSE = "set(layer.state_dict()) <= {'mean', 'std'}"
 
 
 def ask(answer, inputs: Inputs):
@@ -27,14 +29,18 @@ def ask(answer, inputs: Inputs):
     layer = need("Standardize(…)", answer(*d), nn.Module)
     held = {name: need_shape(f"layer.{name}", need_attribute("layer", layer, name), d) for name in KEPT}
     need_attribute("layer", layer, "fit")(X)
+    fitted = {}
     for name in KEPT:
-        need_shape(f"layer.{name}", getattr(layer, name), d)
+        held_now = need_shape(f"layer.{name}", getattr(layer, name), d)
+        fitted[FITTED[name]] = held_now.detach().clone()
     loaded = answer(*d)
     loaded.load_state_dict(layer.state_dict())
     seen = {
         "loaded(X)": need_shape("loaded(X)", loaded(X), X.shape),
         "layer(X)": need_shape("layer(X)", layer(X), X.shape).clone(),
-        "layer.state_dict()": words(layer.state_dict()),
+        **fitted,
+        "layer.state_dict()": words(name for name in layer.state_dict() if name in KEPT),
+        NOTHING_ELSE: set(layer.state_dict()) <= set(KEPT),
         "layer.parameters()": words(name for name, _ in layer.named_parameters()),
         **{HELD[name]: held[name] is getattr(layer, name) for name in KEPT},
     }
@@ -174,6 +180,13 @@ MISTAKES = {
     "added": Added,
     "local_names": LocalNames,
 }
+SOUND = {
+    "parameters": ("layer.state_dict()", *MOVED.values()),
+    "not_persistent": tuple(MOVED.values()),
+    "mean_only": (MOVED["mean"],),
+    "std_only": (MOVED["std"],),
+    "in_place_unregistered": tuple(HELD.values()),
+}
 
 
 def loaded_alike(ask: Ask, inputs: Inputs) -> str | None:
@@ -187,7 +200,10 @@ def standardized(ask: Ask, inputs: Inputs) -> str | None:
 
 
 def saved(ask: Ask, inputs: Inputs) -> str | None:
-    return unequal("layer.state_dict()", ask(inputs)["layer.state_dict()"], words(KEPT))
+    seen = ask(inputs)
+    pairs = (("layer.state_dict()", words(KEPT)), (NOTHING_ELSE, True))
+    found = (unequal(key, seen[key], value) for key, value in pairs)
+    return next((broken for broken in found if broken), None)
 
 
 def nothing_to_learn(ask: Ask, inputs: Inputs) -> str | None:
@@ -214,6 +230,7 @@ EXERCISE = CodeExercise(
     inputs=(by_hand(X=[[1.0], [3.0], [5.0]]), by_hand(X=[[1.0, 0.0], [5.0, 8.0]]), drawn(4, 3), drawn(8, 2)),
     right=Right,
     mistakes=MISTAKES,
+    sound=SOUND,
     properties=(
         Property("standardized", standardized),
         Property("loaded_alike", loaded_alike),
