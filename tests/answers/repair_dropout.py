@@ -60,6 +60,28 @@ class OwnNormLikeKeras(OwnNorm):
         return 1 - self.momentum
 
 
+class OwnNormSlow(nn.Module):
+    """Its statistics are new tensors each time, and forget so slowly that rounding stops them early."""
+
+    def __init__(self, num_features):
+        super().__init__()
+        self.running_mean, self.running_var = torch.zeros(num_features), torch.ones(num_features)
+
+    def forward(self, X):
+        if not self.training:
+            return (X - self.running_mean) / torch.sqrt(self.running_var + 1e-5)
+        self.running_mean = 0.999 * self.running_mean + 0.001 * X.mean(0)
+        self.running_var = 0.999 * self.running_var + 0.001 * X.var(0)
+        return (X - X.mean(0)) / torch.sqrt(X.var(0, correction=0) + 1e-5)
+
+
+class ByTorchsFunction(OwnNorm):
+    """Torch's function with a small momentum."""
+
+    def forward(self, X):
+        return F.batch_norm(X, self.running_mean, self.running_var, training=self.training, momentum=0.002)
+
+
 def around(norm):
     def hidden(num_features, p):
         return nn.Sequential(norm(num_features), nn.ReLU(), nn.Dropout(p))
@@ -71,8 +93,8 @@ def lazy(num_features, p):
     return nn.Sequential(nn.LazyBatchNorm1d(), nn.ReLU(), nn.Dropout(p))
 
 
-OWN = [around(norm) for norm in (OwnNorm, OwnNormBiased, OwnNormLikeKeras, bnlib.BatchNorm1d)]
-RIGHT = [Written, dropout_before_relu, OwnMask, lazy, *OWN]
+OWN = (OwnNorm, OwnNormBiased, OwnNormLikeKeras, OwnNormSlow, ByTorchsFunction, bnlib.BatchNorm1d)
+RIGHT = [Written, dropout_before_relu, OwnMask, lazy, *map(around, OWN)]
 
 
 class ScaledTwice(Written):
@@ -96,12 +118,14 @@ class Louder(Written):
         return super().forward(X) * (1 if self.training else 1.5)
 
 
-def dropped_before_an_own_norm(num_features, p):
-    return nn.Sequential(nn.Dropout(p), OwnNorm(num_features), nn.ReLU())
+def untracked(num_features):
+    return nn.BatchNorm1d(num_features, track_running_stats=False)
 
 
 UNKNOWN = {
-    dropped_before_an_own_norm: "unit_variance_in_prediction",
+    lambda d, p: nn.Sequential(nn.Dropout(p), nn.BatchNorm1d(d)): "unit_variance_in_prediction",
+    lambda d, p: nn.Sequential(nn.Dropout(1 - p), nn.BatchNorm1d(d), nn.ReLU()): "unit_variance_in_prediction",
+    lambda d, p: nn.Sequential(untracked(d), nn.Dropout(p)): "alone_in_prediction",
     Chance: "no_chance_in_prediction",
     Louder: "unit_variance_in_prediction",
     NotToZero: "each_value_dropped",
@@ -116,9 +140,22 @@ class BrokenInOneClass(Written):
         return F.relu(self.norm(F.dropout(X, self.p, self.training)))
 
 
+class OfTheBatch(Written):
+    """No statistics are kept at all."""
+
+    def forward(self, X):
+        return F.dropout(F.relu(F.batch_norm(X, None, None, training=True)), self.p, self.training)
+
+
 NAMED = {
     lambda d, p: nn.Sequential(nn.Dropout(p), nn.LazyBatchNorm1d(), nn.ReLU()): {"unchanged"},
     BrokenInOneClass: {"unchanged"},
+    lambda d, p: nn.Sequential(nn.Dropout(p), OwnNorm(d), nn.ReLU()): {"unchanged"},
+    OfTheBatch: {"statistics_of_the_batch"},
+    lambda d, p: nn.Sequential(untracked(d), nn.ReLU()): {"statistics_of_the_batch", "no_dropout"},
+    lambda d, p: nn.Sequential(untracked(d), nn.ReLU(), nn.Dropout(1 - p)): {"statistics_of_the_batch", "other_share"},
+    lambda d, p: nn.Sequential(nn.Dropout(p), nn.BatchNorm1d(d), nn.ReLU(), nn.Dropout(1 - p)): {"twice"},
+    lambda d, p: nn.Sequential(nn.BatchNorm1d(d), nn.Dropout(1 - p)): {"no_relu"},
     lambda d, p: nn.Sequential(OwnNorm(d), nn.Dropout(p)): {"no_relu"},
     lambda d, p: nn.Sequential(nn.ReLU(), OwnNorm(d), nn.Dropout(p)): {"relu_first"},
 }

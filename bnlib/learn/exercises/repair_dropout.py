@@ -1,60 +1,97 @@
 """Exercise: repair a block in which dropout shifts the variance that is kept for prediction (chapter 06, case 7)."""
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bnlib.learn.exercise import Ask, CodeExercise, Inputs, Property, batch, by_hand, need, need_shape
 from bnlib.learn.outcome import same
 from bnlib.learn.show import unequal
 
-PASSES, ROUNDS = 25, 60  # at most, until the statistics that a layer keeps stand still
+PASSES, ROUNDS = 25, 20  # so many passes twice, if need be, show where the statistics that a layer keeps will be
+STOPS = 3e-3
 COPIES = 40  # so many that each value is dropped in one of them and kept in another
 PREDICTED, AGAIN = "Y (eval)", "Y (eval) == Y (eval again)"
+ALONE = "Y (eval) == Y (eval, with X + 10 beside)"
 LEAST, LARGEST = f"min of Y in {COPIES} copies (train)", f"max of Y in {COPIES} copies (train)"
 
 
 def ask(answer, inputs: Inputs):
-    """A pass in training mode over many copies of a batch, whose statistics are kept; then prediction."""
+    """A pass in training mode over many copies of a batch, whose statistics are kept; prediction, also in company."""
     X = inputs["X"]
     block = need("hidden(…)", answer(X.shape[1], inputs["p"]), nn.Module)
     copies = X.repeat(COPIES, 1)
     with torch.no_grad():
-        settle(block, X, copies)
+        carried = settle(block, copies)
         Y = need_shape("Y", block(copies), copies.shape).view(COPIES, *X.shape)
         block.eval()
         predicted, again = (need_shape("Y", block(X), X.shape) for _ in range(2))
+        company = torch.cat([X, X + 10])
+        beside = need_shape("Y", block(company), company.shape)[: len(X)]
     alike = bool((predicted == again).all())
     unbiased, biased = (in_prediction(X, copies.var(0, correction=n)) for n in (1, 0))
+    right = same(predicted, biased) or (carried and any(near(predicted, due) for due in (unbiased, biased)))
     return {
-        PREDICTED: unbiased if same(predicted, biased) else predicted,
+        PREDICTED: unbiased if right else predicted,
         AGAIN: alike,
+        ALONE: same(beside, predicted) or not alike,  # of chance in prediction, that alone is told
         LARGEST: Y.amax(0),
         LEAST: Y.amin(0),
     }
 
 
-def settle(block: nn.Module, X: torch.Tensor, copies: torch.Tensor) -> None:
-    """Bring the kept statistics near those of the copies: in layers of torch by momentum, in others by many passes."""
+def settle(block: nn.Module, copies: Tensor) -> bool:
+    """Bring the kept statistics to those of the copies: in layers of torch by momentum, in others by many passes.
+
+    Each pass draws the random numbers that the one draws which is looked at, so its statistics are the same. What has
+    not settled by then is carried on to where it is going, so that it does not matter how slowly a layer forgets; then
+    it is true that something was carried on.
+    """
     for module in block.modules():
         if isinstance(module, nn.modules.batchnorm._BatchNorm):
             module.momentum = 1.0
     block.train()
     if all(type(module).__module__.startswith("torch.nn.") for module in block.modules()):
-        return
-    before = None
-    with torch.random.fork_rng(devices=[]):  # the pass that is looked at draws the same numbers with or without these
-        for _ in range(ROUNDS):
+        return False
+    begin, past = torch.get_rng_state(), []
+    with torch.random.fork_rng(devices=[]):
+        for number in range(2 * ROUNDS + 1):
             for _ in range(PASSES):
+                torch.set_rng_state(begin)
                 block(copies)
-            now = need_shape("Y", block.eval()(X), X.shape)
-            block.train()
-            if before is not None and torch.allclose(before, now, rtol=0, atol=5e-6):
-                return
-            before = now
+            past.append({key: value.clone() for key, value in numbers(block).items()})
+            if number and all(key in past[-2] and torch.equal(past[-2][key], past[-1][key]) for key in past[-1]):
+                return False
+    carry_on(block, past[0], past[ROUNDS])
+    return True
 
 
-def in_prediction(X: torch.Tensor, var: torch.Tensor) -> torch.Tensor:
+def near(Y: Tensor, due: Tensor) -> bool:
+    """As near as a slow moving average in float32 comes: where a step is lost in rounding, it stops."""
+    return torch.allclose(Y, due, rtol=STOPS, atol=STOPS)
+
+
+def numbers(block: nn.Module) -> dict[tuple[nn.Module, str], Tensor]:
+    """All that the parts of a block keep, by part and name: buffers, parameters, and tensors as plain attributes."""
+    found = {}
+    for part in block.modules():
+        every = [*vars(part).items(), *part.named_parameters(recurse=False), *part.named_buffers(recurse=False)]
+        found |= {
+            (part, name): value for name, value in every if isinstance(value, Tensor) and value.is_floating_point()
+        }
+    return found
+
+
+def carry_on(block: nn.Module, first: dict, second: dict) -> None:
+    """Take moving averages to their end: over the same number of passes, what is missing shrinks by the same factor."""
+    for key, now in numbers(block).items():
+        if all(key in past and past[key].shape == now.shape for past in (first, second)):
+            earlier, later = second[key] - first[key], now - second[key]
+            left = later / earlier
+            now += torch.where((left > 0) & (left < 0.99), later * left / (1 - left), 0.0)
+
+
+def in_prediction(X: Tensor, var: Tensor) -> Tensor:
     """The right output in prediction mode, if a layer has kept that variance."""
     return F.relu(F.batch_norm(X, X.mean(0), var))
 
@@ -102,8 +139,8 @@ def twice(num_features, p):
     return nn.Sequential(nn.Dropout(p), nn.BatchNorm1d(num_features), nn.ReLU(), nn.Dropout(p))
 
 
-def statistics_of_the_batch(num_features, p):
-    return nn.Sequential(nn.Dropout(p), nn.BatchNorm1d(num_features, track_running_stats=False), nn.ReLU())
+def untracked(num_features):
+    return nn.BatchNorm1d(num_features, track_running_stats=False)
 
 
 MISTAKES = {
@@ -115,13 +152,20 @@ MISTAKES = {
     "other_share": lambda d, p: nn.Sequential(nn.BatchNorm1d(d), nn.ReLU(), nn.Dropout(1 - p)),
     "unscaled": Unscaled,
     "twice": twice,
-    "statistics_of_the_batch": statistics_of_the_batch,
+    "statistics_of_the_batch": lambda d, p: nn.Sequential(untracked(d), nn.ReLU(), nn.Dropout(p)),
+    "statistics_of_the_batch_alone": lambda d, p: nn.Sequential(nn.Dropout(p), untracked(d), nn.ReLU()),
     "always": lambda d, p: nn.Sequential(nn.BatchNorm1d(d), nn.ReLU(), DropsAlways(p)),
 }
+TELLING = dict.fromkeys(("no_norm", "no_relu", "relu_first", "twice"), (PREDICTED,))
+SOUND = {"twice": (LEAST,), "unscaled": (LEAST,), "other_share": (LEAST,)}
 
 
 def no_chance_in_prediction(ask: Ask, inputs: Inputs) -> str | None:
     return unequal(AGAIN, ask(inputs)[AGAIN], True)
+
+
+def alone_in_prediction(ask: Ask, inputs: Inputs) -> str | None:
+    return unequal(ALONE, ask(inputs)[ALONE], True)
 
 
 def unit_variance_in_prediction(ask: Ask, inputs: Inputs) -> str | None:
@@ -152,8 +196,11 @@ EXERCISE = CodeExercise(
     ),
     right=right,
     mistakes=MISTAKES,
+    telling=TELLING,
+    sound=SOUND,
     properties=(
         Property("no_chance_in_prediction", no_chance_in_prediction),
+        Property("alone_in_prediction", alone_in_prediction),
         Property("unit_variance_in_prediction", unit_variance_in_prediction),
         Property("each_value_dropped", each_value_dropped),
         Property("what_stays_is_scaled", what_stays_is_scaled),
