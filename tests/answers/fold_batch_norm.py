@@ -108,11 +108,25 @@ def without_bias_as_well(weight, bias, mean, var, gamma, beta, eps):
     return weight * scale.view(-1, 1, 1, 1), shift
 
 
+def mean_times_gamma(weight, bias, mean, var, gamma, beta, eps):
+    folded, shift = einsum(weight, bias, mean, var, gamma, beta, eps)
+    return folded, shift + mean * gamma * ((var + eps).rsqrt() - 1)
+
+
+def all_times_gamma(weight, bias, mean, var, gamma, beta, eps):
+    centred = -mean if bias is None else bias - mean
+    return einsum(weight, bias, mean, var, gamma, beta, eps)[0], gamma * centred + beta
+
+
 NAMED = {
     with_bias(lambda b, mean, scale, beta: beta): {"beta_alone"},
     with_bias(lambda b, mean, scale, beta: scale * b - scale * mean): {"beta_forgotten"},
     with_bias(lambda b, mean, scale, beta: b): {"bias_kept"},
     with_bias(lambda b, mean, scale, beta: beta, kept=True): {"weight_kept", "beta_alone"},
     with_bias(lambda b, mean, scale, beta: b + (beta - mean), kept=True): {"weight_kept", "nothing_scaled"},
+    with_bias(lambda b, mean, scale, beta: beta + b): {"beta_added_alone"},
+    with_bias(lambda b, mean, scale, beta: beta + b, kept=True): {"weight_kept", "beta_added_alone"},
+    mean_times_gamma: {"mean_by_gamma"},
+    all_times_gamma: {"by_gamma"},
     without_bias_as_well: {"beta_lost_where_no_bias"},
 }

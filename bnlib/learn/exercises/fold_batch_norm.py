@@ -52,6 +52,17 @@ def by_parts(scaled=None, shifted=None, scale=None):
     return answer
 
 
+def by_gamma(scaled=False):
+    """The bias takes gamma where it should take the scale: the mean alone, or all that is scaled."""
+
+    def answer(weight, bias, mean, var, gamma, beta, eps):
+        folded, _ = right(weight, bias, mean, var, gamma, beta, eps)
+        b = torch.zeros_like(mean) if bias is None else bias
+        return folded, b * (gamma if scaled else gamma / torch.sqrt(var + eps)) - mean * gamma + beta
+
+    return answer
+
+
 def swapped(weight, bias, mean, var, gamma, beta, eps):
     return right(weight, bias, mean, var, beta, gamma, eps)
 
@@ -80,6 +91,9 @@ MISTAKES = {
     "mean_forgotten": by_parts(shifted=lambda b, mean, s, beta: b * s + beta),
     "mean_not_scaled": by_parts(shifted=lambda b, mean, s, beta: b * s - mean + beta),
     "nothing_scaled": by_parts(shifted=lambda b, mean, s, beta: b - mean + beta),
+    "beta_added_alone": by_parts(shifted=lambda b, mean, s, beta: b + beta),
+    "mean_by_gamma": by_gamma(),
+    "by_gamma": by_gamma(scaled=True),
     "mean_added": by_parts(shifted=lambda b, mean, s, beta: (b + mean) * s + beta),
     "beta_scaled": by_parts(shifted=lambda b, mean, s, beta: (b - mean + beta) * s),
     "beta_forgotten": by_parts(shifted=lambda b, mean, s, beta: (b - mean) * s),
