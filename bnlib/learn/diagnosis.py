@@ -3,7 +3,7 @@
 It works on outcomes alone. Whoever has the answer elsewhere, as in another process, passes a `look` that asks there.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 import torch
@@ -95,13 +95,23 @@ def _makers(exercise: CodeExercise, seed: int) -> list[Callable[[], Inputs]]:
 
 def _mistake(exercise: CodeExercise, cases: list[Case]) -> Finding | None:
     """The mistake that does the same on all inputs."""
-    for name, wrong in exercise.mistakes.items():
+    for name, wrong in _known(exercise, cases):
         if all(alike(case.outcome, look(exercise, wrong, case.make())) for case in cases):
             case = next(case for case in cases if case.fails)
             if case.outcome.failure:
                 return case.finding("mistake", name=name, line=case.outcome.failure.line)
             return case.finding("mistake", key=_different(case), name=name)
     return None
+
+
+def _known(exercise: CodeExercise, cases: list[Case]) -> Iterator[tuple[str, Callable]]:
+    """The mistakes by name; after these, what can be fitted to a whole and sound answer."""
+    yield from exercise.mistakes.items()
+    if not any(case.outcome.failure or _unfit_anywhere(case) for case in cases):
+        for name, fit in exercise.fitted.items():
+            wrong = fit([(case.make(), case.outcome.seen) for case in cases])
+            if wrong:
+                yield name, wrong
 
 
 def _mistakes(exercise: CodeExercise, cases: list[Case]) -> Finding | None:

@@ -45,6 +45,8 @@ class CodeExercise:
             sentences that say more than one thing shows. Without an entry one thing is enough; in an exercise to repair
             it takes all that the mistake does, since answers have much of the broken program in common with it.
         sound: mistake -> what must be seen to be right before it is named beside others. For sentences that say so.
+        fitted: mistake -> (what was seen, with its inputs, the smallest first) -> the same mistake with a number of the
+            answer's own, such as its momentum, or None. It is named where that does the same on all inputs.
         chapter: of the course, that it belongs to.
     """
 
@@ -58,6 +60,7 @@ class CodeExercise:
     start: Callable | None = None
     telling: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     sound: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    fitted: Mapping[str, Callable[[list[tuple[Inputs, Seen]]], Callable | None]] = field(default_factory=dict)
     chapter: int = 0
 
     kind: ClassVar[str] = "code"

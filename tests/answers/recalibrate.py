@@ -142,16 +142,23 @@ def around(mean, batches):
     return ((torch.cat(batches) - mean[:, None, None]) ** 2).mean(AXES)
 
 
-def average_from_zero(correction):
-    """The mean and the variance both start at 0."""
+def average_from_zero(correction, momentum=0.1, first=0.0):
+    """The mean and, where nothing else is said, the variance start at 0."""
 
     def answer(batches):
-        m = v = 0
+        m, v, kept = 0.0, first, 1 - momentum
         for X in batches:
-            m, v = 0.9 * m + 0.1 * X.mean(AXES), 0.9 * v + 0.1 * X.var(AXES, correction=correction)
+            m, v = kept * m + momentum * X.mean(AXES), kept * v + momentum * X.var(AXES, correction=correction)
         return m, v
 
     return answer
+
+
+def the_layers_buffers(batches):
+    layer = nn.BatchNorm2d(batches[0].shape[1], momentum=0.05)
+    for X in batches:
+        layer(X)
+    return layer.running_mean, layer.running_var
 
 
 NAMED = {
@@ -161,11 +168,25 @@ NAMED = {
     lambda batches: (plain_mean(batches), joined(batches)[1]): {"plain_mean"},
     average_from_zero(correction=1): {"moving_from_zero"},
     average_from_zero(correction=0): {"moving_from_zero_biased"},
+    average_from_zero(correction=1, momentum=0.9): {"moving_from_zero"},
+    average_from_zero(correction=0, momentum=0.01): {"moving_from_zero_biased"},
+    average_from_zero(correction=1, momentum=0.3, first=1.0): {"moving_average"},
+    average_from_zero(correction=0, momentum=0.5, first=1.0): {"moving_biased"},
+    the_layers_buffers: {"moving_average"},
+    lambda batches: (batches[-1].mean(AXES), batches[-1].var(AXES)): {"last_batch_unbiased"},
 }
 
 
 def half_a_moving_average(batches):
     return average_from_zero(correction=1)(batches)[0], joined(batches)[1]
+
+
+def moving_with_another_share_each_time(batches):
+    """An average with another momentum from batch to batch, and so none that is known."""
+    m, v = 0.0, 1.0
+    for number, X in enumerate(batches, start=2):
+        m, v = m + (X.mean(AXES) - m) / number, v + (X.var(AXES) - v) / number
+    return m, v
 
 
 def last_mean(batches):
@@ -175,5 +196,6 @@ def last_mean(batches):
 UNKNOWN |= {  # what is known of the variance alone is not told of both
     half_a_moving_average: "any_order",
     last_mean: "any_order",
+    moving_with_another_share_each_time: "dealt_otherwise",
     lambda batches: (batches[-1].mean(AXES), average_from_zero(correction=1)(batches)[1]): "any_order",
 }

@@ -21,7 +21,8 @@ tests/test_exercises.py then checks it: each mistake is diagnosed as itself and 
 passes, and each word exists. Add to the table RIGHT of tests/answers/NAME.py other styles of right answers, and to
 UNKNOWN a wrong answer that is not among the mistakes. NAMED holds mistakes in other styles, several at once, or half of
 one. A sentence says what was seen, which is true of all answers that get it, and gives a cause in the code as an
-example only; where it says more than one thing seen, `telling` says what it needs.
+example only; where it says more than one thing seen, `telling` says what it needs, and where it says that something is
+right, `sound` does.
 
 A new question takes the same two, with an EXERCISE = Choice(...), Number(...) or Order(...) in questions/NAME.py: see
 `bnlib.learn.question`, which says what words it needs. tests/test_question.py then checks it.

@@ -1,9 +1,11 @@
 """Exercise: population statistics from batches of unequal size (chapter 06, recalibration)."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
-from bnlib.learn.exercise import Ask, CodeExercise, Inputs, Property, Unfit, batch, by_hand, need_shape
+from bnlib.learn.exercise import Ask, CodeExercise, Inputs, Property, Seen, Unfit, batch, by_hand, need_shape
 from bnlib.learn.show import unequal
 
 NAMES = ("mean", "var")
@@ -108,6 +110,25 @@ def moving_average(first: float, correction: int, momentum: float = 0.1):
     return answer
 
 
+def last_unbiased(batches):
+    var, mean = torch.var_mean(batches[-1], AXES)
+    return mean, var
+
+
+def with_its_momentum(first: float, correction: int):
+    """The moving average whose momentum an answer has kept, if it can be one: read off its first mean."""
+
+    def fitted(cases: list[tuple[Inputs, Seen]]) -> Callable | None:
+        inputs, seen = cases[0]
+        early, late = (float(X[:, 0].mean()) for X in inputs.values())
+        found = float(seen["mean"][0])  # early * (1 - m) * m + late * m, which grows with m where late is larger
+        root = (early + late) ** 2 - 4 * early * found
+        momentum = (early + late - root**0.5) / (2 * early) if root > 0 else 0.0
+        return moving_average(first, correction, momentum) if 0.001 <= momentum <= 0.999 else None
+
+    return fitted
+
+
 def divided_by_samples(batches):
     n = sum(len(X) for X in batches)
     mean = sum(X.sum(dim=AXES) for X in batches) / n
@@ -120,6 +141,12 @@ def variance_divided_by_samples(batches):
     return mean.flatten(), ((X - mean) ** 2).sum(dim=AXES) / len(X)
 
 
+MOVING = {
+    "moving_average": (1.0, 1),
+    "moving_biased": (1.0, 0),
+    "moving_from_zero": (0.0, 1),
+    "moving_from_zero_biased": (0.0, 0),
+}
 MISTAKES = {
     "plain_mean": plain_mean,
     "plain_variance": plain_variance,
@@ -132,17 +159,15 @@ MISTAKES = {
     "unbiased": unbiased,
     "cancellation": cancellation,
     "last_batch": lambda batches: right(batches[-1:]),
-    "moving_average": moving_average(1.0, correction=1),
-    "moving_biased": moving_average(1.0, correction=0),
-    "moving_from_zero": moving_average(0.0, correction=1),
-    "moving_from_zero_biased": moving_average(0.0, correction=0),
+    "last_batch_unbiased": last_unbiased,
+    **{name: moving_average(*how) for name, how in MOVING.items()},
     "divided_by_samples": divided_by_samples,
     "variance_divided_by_samples": variance_divided_by_samples,
     "deviation": lambda batches: (right(batches)[0], right(batches)[1].sqrt()),
 }
 OF_BOTH = (  # their sentences speak of the mean and of the variance
-    *("around_plain_mean", "plain_average", "like_update_bn", "unweighted", "last_batch", "divided_by_samples"),
-    *("moving_average", "moving_biased", "moving_from_zero", "moving_from_zero_biased"),
+    *("around_plain_mean", "plain_average", "like_update_bn", "unweighted", "divided_by_samples"),
+    *("last_batch", "last_batch_unbiased", *MOVING),
 )
 
 
@@ -197,6 +222,7 @@ EXERCISE = CodeExercise(
     right=right,
     mistakes=MISTAKES,
     telling=dict.fromkeys(OF_BOTH, NAMES),
+    fitted={name: with_its_momentum(*how) for name, how in MOVING.items()},
     properties=(
         Property("any_order", any_order),
         Property("dealt_otherwise", dealt_otherwise),
