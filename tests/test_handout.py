@@ -110,8 +110,8 @@ def test_cells_without_ids_get_none(tmp_path):
 @pytest.mark.parametrize(
     ("words", "said"),
     [
-        (["nowhere.ipynb"], "nowhere.ipynb is no notebook and no folder with notebooks"),
-        (["empty"], "empty is no notebook and no folder with notebooks"),
+        (["nowhere.ipynb"], "nowhere.ipynb is neither a notebook nor a folder of notebooks"),
+        (["empty"], "empty is neither a notebook nor a folder of notebooks"),
         (["a.ipynb", "--graded", "nothing"], "There is no exercise 'nothing'"),
         (["a.ipynb", "--graded", "settled"], "None of the notebooks holds a card of settled"),
         (["a.ipynb", "b/a.ipynb"], "have the same name"),

@@ -258,7 +258,7 @@ def test_an_order_without_pairs_names_what_comes_too_early():
     found = Order("x", ("a", "b", "c")).judge(["a", "c", "b"])
     assert (found.kind, dict(found.values)) == ("wrong_order", {"number": "2", "name": "c"})
     assert Order("x", ("a", "b")).sentences(Order("x", ("a", "b")).judge(["b", "a"])) == (
-        "`b` comes too early, at place 1: something else has to stand there first.",
+        "`b` comes too early, at place 1: something else has to come there first.",
     )
 
 
