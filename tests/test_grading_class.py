@@ -114,6 +114,16 @@ def test_no_cell_of_the_table_is_a_formula(first):
     assert not row["learner"].startswith(tuple("=+-@\t|%")) and not row["trouble"].startswith(tuple("=+-@\t|%"))
 
 
+def test_a_page_names_what_was_not_answered_and_what_could_not_be_judged():
+    found = {"normalize": Finding("passed")}
+    lost = Trouble("in_exercise", {"exercise": "recalibrate"}, "crashed")
+    text = page(Grade("a", "en", found, [lost]), ["normalize", "backward", "recalibrate"])
+    assert (
+        text.index("Right: Normalize a batch") < text.index("The backward pass") < text.index("recalibrate: not judged")
+    )
+    assert text.count("No answer was given to check.") == 1 and "Recalibrate<" not in text
+
+
 def test_a_name_can_break_neither_the_table_nor_the_page():
     name = 'a",b\n</title><script>x</script>\ud800\u202e'
     grade = Grade(name, "zh", {"normalize": Finding("raises", values={"error": "<b>", "message": "</html>"})})

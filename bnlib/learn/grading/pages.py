@@ -56,13 +56,23 @@ def _cell(words: str) -> str:
     return "'" + words if words.startswith(_FORMULA) else words
 
 
+def _told(grade: Grade, name: str) -> str:
+    """What a learner's page says of an exercise; nothing where one of the troubles below says why it was not judged."""
+    if name in grade.findings:
+        return report(exercises.load(name), grade.findings[name])._repr_html_()
+    if any(trouble.place.get("exercise") == name for trouble in grade.troubles):
+        return ""
+    title = escape(message(f"exercise_{name}.title"))
+    return f"<p><strong>{title}</strong></p>\n<p>{escape(message('grade.not_answered'))}</p>"
+
+
 def page(grade: Grade, graded: Sequence[str]) -> str:
     """A learner's page, in the language of the notebooks, complete in itself."""
     with speaking(grade.language):
         title = escape(message("grade.title", learner=grade.shown))
         count = message("grade.result", passed=grade.passed, count=len(graded))
-        found = [report(exercises.load(name), finding)._repr_html_() for name, finding in grade.findings.items()]
-        body = "\n".join(found) or f"<p>{escape(message('grade.nothing_answered'))}</p>"
+        nothing = f"<p>{escape(message('grade.nothing_answered'))}</p>"
+        body = "\n".join(_told(grade, name) for name in graded) if grade.findings else nothing
         troubles = "".join(f"<li>{escape(str(trouble))}</li>" for trouble in grade.troubles)
         heading = escape(message("grade.trouble_heading"))
         told = f"<h2>{heading}</h2>\n<ul>{troubles}</ul>\n" if troubles else ""
