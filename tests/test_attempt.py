@@ -1,6 +1,7 @@
 """A learner's answer is called without harm: whatever it raises, prints, or never ends."""
 
 import contextlib
+import os
 import signal
 import sys
 import threading
@@ -173,11 +174,17 @@ def test_the_limit_is_over_with_the_call(run):
 
 
 def test_ctrl_c_is_the_readers_own():
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(KeyboardInterrupt):
+        attempt(lambda: os.kill(os.getpid(), signal.SIGINT) or time.sleep(5))
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_an_answer_cant_pretend_a_ctrl_c(run):
     def interrupted():
         raise KeyboardInterrupt
 
-    with pytest.raises(KeyboardInterrupt):
-        attempt(interrupted)
+    assert isinstance(run(lambda: attempt(interrupted)).error, KeyboardInterrupt)
 
 
 def test_what_it_prints_is_dropped(capsys):

@@ -2,9 +2,11 @@
 
 import os
 import re
+import signal
 import sys
 import time
 import warnings
+from dataclasses import replace
 
 import nbformat
 import pytest
@@ -13,7 +15,7 @@ from nbclient import NotebookClient
 from torch.nn import functional as F
 
 from bnlib.learn import check
-from bnlib.learn.exercises import names
+from bnlib.learn.exercises import load, names
 
 pytestmark = pytest.mark.usefixtures("english")
 
@@ -211,10 +213,55 @@ def test_a_check_in_another_default_dtype_passes():
 
 def test_ctrl_c_is_the_readers_own():
     def interrupted(X, eps):
-        raise KeyboardInterrupt
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(5)
 
     with pytest.raises(KeyboardInterrupt):
         check("normalize", interrupted)
+
+
+def test_an_answer_cant_pretend_a_ctrl_c():
+    def interrupted(X, eps):
+        raise KeyboardInterrupt
+
+    assert check("normalize", interrupted).sentences == ("Your answer raised KeyboardInterrupt.",)
+
+
+def test_an_input_that_has_become_something_else_is_a_changed_one():
+    class Trap(torch.Tensor):
+        @classmethod
+        def __torch_function__(cls, *_, **__):
+            raise SystemExit
+
+    def sets_a_trap(X, eps):
+        result = right(X, eps)
+        X.__class__ = Trap
+        return result
+
+    assert check("normalize", sets_a_trap).kind == "changed"
+
+
+def test_a_right_answer_that_takes_too_long_in_all_is_told_so(monkeypatch):
+    def slow(X, eps):
+        time.sleep(0.3)
+        return right(X, eps)
+
+    monkeypatch.setattr("bnlib.learn.checker.SECONDS_IN_ALL", 1.0)
+    report = check("normalize", slow)
+    assert report.kind == "slow" and "took more than 1 seconds in all" in report.sentences[0]
+
+
+def test_the_time_of_the_check_itself_is_not_the_answers(monkeypatch):
+    compared = load("normalize").right
+
+    def waits(X, eps):
+        time.sleep(0.05)
+        return compared(X, eps)
+
+    monkeypatch.setattr("bnlib.learn.checker.SECONDS_IN_ALL", 1.0)
+    monkeypatch.setattr("bnlib.learn.checker.load", lambda name: replace(load(name), right=waits))
+    begin = time.monotonic()
+    assert check("normalize", right).passed and time.monotonic() - begin > 1
 
 
 def test_a_part_of_the_inputs_does_not_fool_it():

@@ -51,7 +51,7 @@ def attempt(call: Callable[[], object], seconds: float = SECONDS) -> Attempt:
         seconds: that it may take.
 
     Raises:
-        KeyboardInterrupt: the reader's own Ctrl-C, nothing else.
+        KeyboardInterrupt: the reader's own Ctrl-C, and not one that the answer raises.
     """
     limit = _Limit()
     try:
@@ -65,9 +65,11 @@ def attempt(call: Callable[[], object], seconds: float = SECONDS) -> Attempt:
                 limit.stop()
     except limit.kind:
         return Attempt(late=True)
-    except (KeyboardInterrupt, TimeLimit):  # the reader's, or that of an attempt around this one
+    except TimeLimit:  # that of an attempt around this one
         raise
     except BaseException as error:  # also SystemExit: `exit()` in an answer must not end the kernel
+        if isinstance(error, KeyboardInterrupt) and limit.pressed:
+            raise
         return Attempt(error=error)
     return Attempt(value)
 
@@ -76,6 +78,7 @@ class _Limit:
     """The time of one attempt in the thread that makes it.
 
     kind: of TimeLimit, its own. thread: the number of the thread. here: the same while the attempt goes on, then 0.
+    pressed: whether the reader has pressed Ctrl-C, which reaches the main thread alone.
     """
 
     def __init__(self) -> None:
@@ -83,12 +86,16 @@ class _Limit:
         self.here = ctypes.c_ulong(self.thread.value)
         self.kind = type(TimeLimit.__name__, (TimeLimit,), {})
         self.kind.__del__ = self._again()
-        main = threading.current_thread() is threading.main_thread()
-        self._signals = main and hasattr(signal, "setitimer")
+        self._main = threading.current_thread() is threading.main_thread()
+        self._signals = self._main and hasattr(signal, "setitimer")
+        self._ctrl_c = signal.getsignal(signal.SIGINT)
+        self.pressed = False
         self._trace = sys.gettrace()
 
     def start(self, seconds: float) -> None:
         """Raise the limit's kind in this thread once the time is over, again and again until `here` is 0."""
+        if self._main and callable(self._ctrl_c):
+            signal.signal(signal.SIGINT, self._press)
         (self._by_signal if self._signals else self._by_thread)(seconds)
 
     def stop(self) -> None:
@@ -101,6 +108,12 @@ class _Limit:
         else:
             self._done.set()
             self._watcher.join()
+        if self._main and callable(self._ctrl_c):
+            signal.signal(signal.SIGINT, self._ctrl_c)
+
+    def _press(self, number, stack) -> None:
+        self.pressed = True
+        self._ctrl_c(number, stack)
 
     def _by_signal(self, seconds: float) -> None:
         def ring(number, stack):

@@ -72,7 +72,7 @@ def diagnose(exercise: CodeExercise, look_at: Look, seed: int) -> Finding:
     cases = []
     for make in _makers(exercise, seed):
         cases.append(Case(make, _truth(exercise, make()), look_at(make())))
-        if cases[-1].outcome.failure and cases[-1].outcome.failure.kind == "late":
+        if cases[-1].outcome.failure and cases[-1].outcome.failure.kind in ("late", "slow"):
             return _general(cases)  # the rest would take as long again
     known = None
     if any(case.fails for case in cases):

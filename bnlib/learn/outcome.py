@@ -35,7 +35,7 @@ _NOT_THE_ANSWER = (  # where a line is not the learner's: the checker, torch, Py
 class Failure:
     """Why there is nothing to compare.
 
-    kind: "raises", "late", or that of an Unfit. values: the fields of the sentence. line: of the answer, where it
+    kind: "raises", "late", "slow" (all calls together), or that of an Unfit. values: the fields of the sentence. line: of the answer, where it
     raised, as "3: mean = X.mean(1)"; empty if it was not in the answer.
     """
 
@@ -72,10 +72,7 @@ def look(exercise: CodeExercise, answer: object, inputs: Inputs, seconds: float 
 
 def _as_before(value: Tensor, now: Tensor) -> bool:
     """Whether an input still has its numbers; an answer can have made anything of it."""
-    try:
-        return same(value, _dense("", now))
-    except Unfit:
-        return False
+    return attempt(lambda: same(value, _dense("", now))).value is True
 
 
 @contextlib.contextmanager

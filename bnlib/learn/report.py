@@ -17,7 +17,7 @@ class Report:
 
     exercise: its name. passed: whether the answer is right.
     kind: what was found: "passed"; "mistake", one known by name; "property", a law that is broken; or else "raises",
-        "late", "type", "nothing", "missing", "shape", "dtype", "nan", "changed", "not_callable", "differs";
+        "late", "slow", "type", "nothing", "missing", "shape", "dtype", "nan", "changed", "not_callable", "differs";
         "torch_changed" where the course's own answer fails as well.
         Of a question: "choice_type", "number_type", "order_type" for an answer of another type; "no_option",
         "unknown_option", "only_one", "incomplete"; "not_finite", "out_of_range", "too_low", "too_high"; "unknown_item",
@@ -106,5 +106,5 @@ def _sentences(exercise: CodeExercise, finding: Finding) -> tuple[str, ...]:
         return (language.message("exercise.law", law=language.message(f"{words}.property_{finding.name}")),)
     kind = "raises_silently" if finding.kind == "raises" and not finding.values["message"] else finding.kind
     said = language.message(f"exercise.{kind}", **finding.values, call=exercise.call)
-    outside = finding.kind == "raises" and not finding.line  # most often it takes other arguments
+    outside = finding.values.get("error") == "TypeError" and not finding.line  # it takes other arguments
     return (said, language.message("exercise.called", call=exercise.call)) if outside else (said,)
