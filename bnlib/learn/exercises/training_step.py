@@ -33,10 +33,8 @@ def ask(answer, inputs: Inputs):
     seen = {}
     for when, training in ((FIRST, False), (SECOND, True)):
         net.train(training)
-        steps = []  # the gradients that each of the optimizer's steps has found
-        hook = optimizer.register_step_post_hook(
-            lambda *_, steps=steps: steps.append(gradients(net))
-        )  # also a closure's
+        steps = []  # the gradients that each of the optimizer's steps has taken, also those of a closure
+        hook = optimizer.register_step_post_hook(lambda *_, steps=steps: steps.append(gradients(net)))
         before = [p.detach().clone() for p in net.parameters()]
         loss = answer(net, optimizer, inputs["X"], inputs["y"], inputs["parts"])
         hook.remove()
