@@ -2,58 +2,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-
-class LikeTheLecture(nn.Module):
-    def __init__(self, num_features, eps, momentum):
-        super().__init__()
-        self.weight = nn.Parameter(torch.ones(num_features))
-        self.bias = nn.Parameter(torch.zeros(num_features))
-        self.register_buffer("running_mean", torch.zeros(num_features))
-        self.register_buffer("running_var", torch.ones(num_features))
-        self.eps, self.momentum = eps, momentum
-
-    def forward(self, X):
-        if not self.training:
-            X_hat = (X - self.running_mean) / torch.sqrt(self.running_var + self.eps)
-        else:
-            mean = X.mean(dim=0)
-            var = ((X - mean) ** 2).mean(dim=0)
-            X_hat = (X - mean) / torch.sqrt(var + self.eps)
-            m = len(X)
-            self.running_mean = (1 - self.momentum) * self.running_mean + self.momentum * mean.data
-            self.running_var = (1 - self.momentum) * self.running_var + self.momentum * var.data * m / (m - 1)
-        return self.weight * X_hat + self.bias
-
-
-class Loops(LikeTheLecture):
-    def forward(self, X):
-        return torch.stack([self.column(X[:, j], j) for j in range(X.shape[1])], dim=1)
-
-    def column(self, x, j):
-        mean, var = self.running_mean[j].clone(), self.running_var[j].clone()
-        if self.training:
-            mean = sum(x) / len(x)
-            var = sum((value - mean) ** 2 for value in x) / len(x)
-            with torch.no_grad():
-                self.running_mean[j] += self.momentum * (mean - self.running_mean[j])
-                self.running_var[j] += self.momentum * (var * len(x) / (len(x) - 1) - self.running_var[j])
-        return (x - mean) / (var + self.eps).sqrt() * self.weight[j] + self.bias[j]
-
-
-class VarMean(LikeTheLecture):
-    def forward(self, X):
-        var, mean = torch.var_mean(X, 0, correction=0) if self.training else (self.running_var, self.running_mean)
-        if self.training:
-            self.running_mean.lerp_(mean.detach(), self.momentum)
-            self.running_var.lerp_(X.detach().var(0), self.momentum)
-        return torch.addcmul(self.bias, (X - mean) * torch.rsqrt(var + self.eps), self.weight)
-
-
-class Functional(LikeTheLecture):
-    def forward(self, X):
-        kept = self.running_mean, self.running_var
-        return F.batch_norm(X, *kept, self.weight, self.bias, self.training, self.momentum, self.eps)
-
+from answers._batch_norm_layer import Functional, LikeTheLecture, Loops, VarMean
+from bnlib.lecture import batch_norm
 
 RIGHT = [LikeTheLecture, Loops, VarMean, Functional, nn.BatchNorm1d]
 
@@ -140,6 +90,33 @@ class LikeOldLecture(mode(lambda layer, X: torch.is_grad_enabled(), Biased)):
     """The lecture's: the mode from gradients, and the biased variance is kept."""
 
 
+class Reversed(InParts):
+    def __init__(self, num_features, eps, momentum):
+        super().__init__(num_features, eps, 1 - momentum)
+
+
+class TheLectures(LikeTheLecture):
+    """Its own, with the names and the signature of the exercise: all its traps at once."""
+
+    def __init__(self, num_features, eps, momentum):
+        super().__init__(num_features, eps, momentum)
+        del self.running_mean, self.running_var
+        self.running_mean, self.running_var = torch.zeros(num_features), torch.ones(num_features)
+
+    def forward(self, X):
+        kept = self.running_mean, self.running_var
+        Y, *kept = batch_norm(X, self.weight, self.bias, *kept, self.eps, self.momentum)
+        self.running_mean, self.running_var = (value.reshape(-1) for value in kept)
+        return Y
+
+
+class HalfWithoutGrad(InParts):
+    def update(self, X):
+        momentum = self.momentum if torch.is_grad_enabled() else self.momentum / 2
+        self.running_mean.lerp_(X.detach().mean(0), momentum)
+        self.running_var.lerp_(X.detach().var(0), momentum)
+
+
 class OnlyUpdatesFromGrad(EpsOutside):
     def update(self, X):
         if torch.is_grad_enabled():
@@ -188,10 +165,21 @@ NAMED = {
     mode(lambda layer, X: layer.training and X.requires_grad): {"not_without_grad"},
     mode(lambda layer, X: X.requires_grad): {"mode_from_input"},
     mode(lambda layer, X: torch.is_grad_enabled()): {"mode_from_grad"},
+    mode(lambda layer, X: torch.is_grad_enabled(), Reversed): {"other_way_round", "mode_from_grad"},
+    mode(lambda layer, X: layer.training and torch.is_grad_enabled(), Reversed): {
+        "other_way_round",
+        "not_without_grad",
+    },
+    mode(lambda layer, X: X.requires_grad, Reversed): {"other_way_round", "mode_from_input"},
+    mode(lambda layer, X: True, Reversed): {"other_way_round", "always_training"},
+    TheLectures: {"plain_tensors", "other_way_round", "mode_from_grad"},
     LikeOldLecture: {"biased_kept", "mode_from_grad"},
     mode(lambda layer, X: layer.training and torch.is_grad_enabled(), Biased): {"biased_kept", "not_without_grad"},
     mode(lambda layer, X: X.requires_grad, Biased): {"biased_kept", "mode_from_input"},
-    OnlyUpdatesFromGrad: {"eps_outside", "not_without_grad"},
+    OnlyUpdatesFromGrad: {"eps_outside", "no_update_without_grad"},
+    mode(lambda layer, X: layer.training and torch.is_grad_enabled(), EpsOutside): {"eps_outside", "not_without_grad"},
+    mode(lambda layer, X: True, EpsOutside): {"eps_outside", "always_training"},
+    mode(lambda layer, X: torch.is_grad_enabled(), EpsOutside): {"eps_outside", "mode_from_grad"},
     HistoryInVarianceAlone: {"from_graph"},
     AlwaysByBatchAndBiased: {"biased_kept", "always_training"},
 }
@@ -221,5 +209,6 @@ UNKNOWN |= {
     remade(plain=("weight",)): "learned",
     remade(plain=("running_var",)): "saved",
     remade(unsaved=("running_mean",)): "saved",
+    HalfWithoutGrad: "updated_without_grad",
     RequiresGradients: "without_gradients",
 }

@@ -140,3 +140,42 @@ def other_samples(X, y, batch_size, generator):
 
 NAMED |= {sorted_and_last_dropped: {"last_dropped"}, draws_for_nothing: {"unchanged"}}
 UNKNOWN[other_samples] = "pairs_kept"
+
+
+def batch_after_batch(X, y, batch_size, generator):
+    """Each batch is shuffled by itself, also where it holds two classes."""
+    pairs = zip(X.split(batch_size), y.split(batch_size), strict=True)
+    return [(X[order], y[order]) for X, y in pairs for order in [torch.randperm(len(y), generator=generator)]]
+
+
+def batch_after_batch_by_torch(X, y, batch_size, generator):
+    return batch_after_batch(X, y, batch_size, None)
+
+
+def in_place(X, y, batch_size, generator):
+    order = torch.randperm(len(y), generator=generator)
+    X.copy_(X[order])
+    y.copy_(y[order])
+    return list(zip(X.split(batch_size), y.split(batch_size), strict=True))
+
+
+def chunks_shuffled(X, y, batch_size, generator):
+    order = torch.randperm(len(y), generator=generator)
+    return list(zip(X[order].chunk(batch_size), y[order].chunk(batch_size), strict=True))
+
+
+def chunks_in_order(X, y, batch_size, generator):
+    return list(zip(X.chunk(batch_size), y.chunk(batch_size), strict=True))
+
+
+def rest_first(X, y, batch_size, generator):
+    return randperm(X, y, batch_size, generator)[::-1]
+
+
+NAMED |= {
+    batch_after_batch: {"within_batches"},
+    batch_after_batch_by_torch: {"within_batches", "without_generator"},
+    chunks_shuffled: {"by_chunk"},
+    chunks_in_order: {"by_chunk"},
+}
+UNKNOWN |= {in_place: "changed", rest_first: "batch_sizes"}

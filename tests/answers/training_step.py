@@ -75,7 +75,23 @@ def one_element(net, optimizer, X, y, parts):
     return torch.tensor([[clears_afterwards(net, optimizer, X, y, parts)]])
 
 
-RIGHT = [clears_afterwards, one_graph, by_indices, scales_gradients, by_hand, numpys_number, one_element]
+def with_closure(net, optimizer, X, y, parts):
+    """The optimizer itself calls what computes the gradients."""
+
+    def closure():
+        optimizer.zero_grad()
+        total = 0.0
+        for x, t in zip(X.chunk(parts), y.chunk(parts), strict=True):
+            loss = F.mse_loss(net(x), t) * len(x) / len(X)
+            loss.backward()
+            total += loss.item()
+        return total
+
+    net.train()
+    return optimizer.step(closure)
+
+
+RIGHT = [with_closure, clears_afterwards, one_graph, by_indices, scales_gradients, by_hand, numpys_number, one_element]
 
 
 def also(before=lambda net: None, after=lambda net: None, loss=lambda value: value):
@@ -159,7 +175,50 @@ def parts_mean(losses, shares):
     return losses.mean()
 
 
+def backward_after_loop(weighted=True):
+    """Only the loss that the loop has left behind goes back."""
+
+    def answer(net, optimizer, X, y, parts):
+        net.train()
+        optimizer.zero_grad()
+        total = 0.0
+        for x, t in zip(X.chunk(parts), y.chunk(parts), strict=True):
+            share = len(x) / len(X)
+            loss = F.mse_loss(net(x), t) * (share if weighted else 1)
+            total += loss.item() * (1 if weighted else share)
+        loss.backward()
+        optimizer.step()
+        return total
+
+    return answer
+
+
+def own_optimizer(lr=1e-3):
+    def answer(net, optimizer, *others):
+        return clears_afterwards(net, torch.optim.SGD(net.parameters(), lr=lr), *others)
+
+    return answer
+
+
+def by_size(net, optimizer, X, y, parts):
+    net.train()
+    optimizer.zero_grad()
+    total = 0.0
+    for start in range(0, len(X), parts):
+        x, t = X[start : start + parts], y[start : start + parts]
+        loss = F.mse_loss(net(x), t) * len(x) / len(X)
+        loss.backward()
+        total += loss.item()
+    optimizer.step()
+    return total
+
+
 NAMED = {
+    by_size: {"cut_by_size"},
+    backward_after_loop(): {"cleared_in_loop"},
+    backward_after_loop(weighted=False): {"cleared_in_loop_not_weighted"},
+    own_optimizer(): {"not_by_the_optimizer"},
+    own_optimizer(lr=0.1): {"not_by_the_optimizer"},
     evenly: {"cut_evenly"},
     in_steps(backward=False): {"cleared_before_step"},
     in_steps(backward=False, step=False): {"no_backward_no_step"},

@@ -86,6 +86,12 @@ class NotWithoutGrad(InSteps):
         return self.training and torch.is_grad_enabled()
 
 
+class NoUpdateWithoutGrad(InSteps):
+    def update(self, X):
+        if torch.is_grad_enabled():
+            super().update(X)
+
+
 class AlwaysTraining(InSteps):
     def by_batch(self):
         return True
@@ -190,6 +196,7 @@ MISTAKES = {
     "mode_from_grad": ModeFromGrad,
     "mode_from_input": ModeFromInput,
     "not_without_grad": NotWithoutGrad,
+    "no_update_without_grad": NoUpdateWithoutGrad,
     "always_training": AlwaysTraining,
     "batch_in_prediction": BatchInPrediction,
     "updates_in_prediction": UpdatesInPrediction,

@@ -135,6 +135,11 @@ class CutEvenly(Steps):
         return whole.tensor_split(parts)
 
 
+class CutBySize(Steps):
+    def cut(self, whole, parts):
+        return whole.split(parts)
+
+
 class NoStep(Steps):
     def step_after(self, optimizer):
         pass
@@ -145,6 +150,13 @@ class NoBackward(NoStep):
 
     def weight(self, part, whole, parts):
         return 0.0
+
+
+class NotByTheOptimizer(Steps):
+    """The parameters move, and the optimizer knows nothing of it."""
+
+    def step_after(self, optimizer):
+        torch.optim.SGD(optimizer.param_groups[0]["params"], lr=optimizer.param_groups[0]["lr"]).step()
 
 
 class ModeNotSet(Steps):
@@ -198,9 +210,11 @@ MISTAKES = {  # the losses first: where one of two mistakes is in the loss alone
     "sum_over_samples": SumOverSamples(),
     "step_in_each": StepInEach(),
     "step_in_each_of_the_sum": StepInEachOfTheSum(),
+    "not_by_the_optimizer": NotByTheOptimizer(),
     "no_step": NoStep(),
     "no_backward_no_step": NoBackward(),
     "cut_evenly": CutEvenly(),
+    "cut_by_size": CutBySize(),
     "whole_batch": lambda net, optimizer, X, y, parts: right(net, optimizer, X, y, 1),
     "mode_not_set": ModeNotSet(),
     "in_eval": InEval(),
@@ -208,6 +222,7 @@ MISTAKES = {  # the losses first: where one of two mistakes is in the loss alone
     "forward_twice": ForwardTwice(),
 }
 
+UNASKED = "parameters change without optimizer.step()"
 STATISTICS = tuple(f"norm.running_mean (step {step})" for step in (1, 2))  # how often and by what they were updated
 BY_GRADIENT = (
     "not_weighted",
@@ -220,6 +235,7 @@ TELLING = {
     **dict.fromkeys(BY_GRADIENT, ("linear.weight.grad (step 1)",)),
     "cleared_before_step": ("norm.weight.grad (step 1)", "linear.weight.grad (step 1)"),
     **dict.fromkeys(("step_in_each", "step_in_each_of_the_sum", "no_step"), ("optimizer.step() calls (step 1)",)),
+    "not_by_the_optimizer": ("optimizer.step() calls (step 1)", f"{UNASKED} (step 1)"),
     "no_backward_no_step": (
         "optimizer.step() calls (step 1)",
         "norm.weight.grad (step 1)",
@@ -228,3 +244,6 @@ TELLING = {
     **dict.fromkeys(("cut_evenly", "whole_batch", "frozen", "forward_twice"), STATISTICS),
     **dict.fromkeys(("mode_not_set", "in_eval"), ("net.training (step 1)", *STATISTICS)),
 }
+SOUND = dict.fromkeys(
+    ("no_step", "no_backward_no_step", "cleared_before_step"), tuple(f"{UNASKED} (step {step})" for step in (1, 2))
+)

@@ -17,6 +17,7 @@ from bnlib.learn.exercise import (
     need_shape,
 )
 from bnlib.learn.exercises._batch_norm_layer import MISTAKES, BatchNorm
+from bnlib.learn.outcome import same
 from bnlib.learn.show import unequal
 
 PARAMETERS, BUFFERS = ("weight", "bias"), ("running_mean", "running_var")
@@ -24,12 +25,25 @@ KEPT = PARAMETERS + BUFFERS
 GRADIENT = "grad(Y[0].sum(), X)"
 GRAPH = ("running statistics require grad", "running statistics have a grad_fn")
 PREDICTED = ("eval", "eval, X.requires_grad", "eval, no_grad")
-MEANS = tuple(f"layer.running_mean (after {when})" for when in ("2", *PREDICTED))
+OTHER = ("train, no_grad", *PREDICTED)
+MOVED = {when: f"running statistics change ({when})" for when in OTHER}
+BY_BATCH = {when: f"Y ({when}) == Y (train)" for when in OTHER}  # of the same batch, but for a shift
 UNREGISTERED = ("layer.state_dict()", "layer.buffers()", *(f"layer.double().{name}.dtype" for name in BUFFERS))
+
+
+def both(*when: str) -> tuple[str, ...]:
+    """How it updates and how it normalizes."""
+    return tuple(key[each] for each in when for key in (MOVED, BY_BATCH))
+
+
 TELLING = {
-    **dict.fromkeys(("mode_from_grad", "mode_from_input", "not_without_grad"), MEANS),
-    "always_training": ("Y (eval)", "layer.running_mean (after eval)"),
-    "updates_in_prediction": ("layer.running_mean (after eval)",),
+    "mode_from_grad": both("train, no_grad", "eval", "eval, X.requires_grad"),
+    "mode_from_input": both("train, no_grad", "eval, X.requires_grad"),
+    "not_without_grad": both("train, no_grad"),
+    "no_update_without_grad": (MOVED["train, no_grad"],),
+    "always_training": both(*PREDICTED),
+    "batch_in_prediction": tuple(BY_BATCH[when] for when in PREDICTED),
+    "updates_in_prediction": tuple(MOVED[when] for when in PREDICTED),
     "from_graph": GRAPH,
     "plain_tensors": UNREGISTERED,
     "nothing_registered": (
@@ -41,6 +55,12 @@ TELLING = {
     "biased_kept": ("layer.running_var (after 1)",),
     "other_way_round": ("layer.running_mean (after 1)",),
     "starts_at_zero": ("layer.running_var (init)",),
+}
+SOUND = {
+    "mode_from_grad": both("eval, no_grad"),
+    "mode_from_input": both("eval", "eval, no_grad"),
+    "not_without_grad": both(*PREDICTED),
+    "no_update_without_grad": (BY_BATCH["train, no_grad"], *both(*PREDICTED)),
 }
 
 
@@ -65,11 +85,16 @@ def ask(answer, inputs: Inputs):
     with torch.no_grad():
         seen["Y (train, no_grad)"] = layer(X + 1)
     seen |= buffers(layer, "after 2")
+    seen[MOVED["train, no_grad"]] = differ(seen, "after 1", "after 2")
     layer.eval()
+    before = "after 2"
     for mode, x in zip(PREDICTED, (X, leaf, X + 1), strict=True):
         with torch.set_grad_enabled("no_grad" not in mode):
             seen[f"Y ({mode})"] = layer(x)
         seen |= buffers(layer, f"after {mode}")
+        seen[MOVED[mode]] = differ(seen, before, f"after {mode}")
+        before = f"after {mode}"
+    seen |= {key: same(seen[f"Y ({when})"], Y.detach()) for when, key in BY_BATCH.items()}
     return registered(layer) | seen
 
 
@@ -90,6 +115,10 @@ def kept(layer: nn.Module, name: str):
 
 def buffers(layer: nn.Module, when: str):
     return {f"layer.{name} ({when})": kept(layer, name) for name in BUFFERS}
+
+
+def differ(seen, one: str, other: str) -> bool:
+    return any(not same(seen[f"layer.{name} ({one})"], seen[f"layer.{name} ({other})"]) for name in BUFFERS)
 
 
 def words(names) -> str:
@@ -145,6 +174,16 @@ def buffers_like_torch(ask: Ask, inputs: Inputs) -> str | None:
     )
 
 
+def updated_without_grad(ask: Ask, inputs: Inputs) -> str | None:
+    """From what the buffers are after the first batch, the second one moves them as it would with gradients."""
+    seen = ask(inputs)
+    mean, var = (seen[f"layer.{name} (after 1)"].clone() for name in BUFFERS)
+    F.batch_norm(inputs["X"] + 1, mean, var, training=True, momentum=inputs["momentum"])
+    pairs = zip(BUFFERS, (mean, var), strict=True)
+    found = (unequal(f"layer.{name} (after 2)", seen[f"layer.{name} (after 2)"], value) for name, value in pairs)
+    return next(filter(None, found), None)
+
+
 def first_values(ask: Ask, inputs: Inputs) -> str | None:
     seen, values = ask(inputs), dict(zip(KEPT, (1.0, 0.0, 0.0, 1.0), strict=True))
     names = ((f"layer.{name} (init)", torch.full_like(inputs["weight"], value)) for name, value in values.items())
@@ -179,11 +218,13 @@ EXERCISE = CodeExercise(
     right=BatchNorm,
     mistakes=MISTAKES,
     telling=TELLING,
+    sound=SOUND,
     properties=(
         Property("like_torch_in_training", like_torch_in_training),
         Property("gradient_like_torch", gradient_like_torch),
         Property("gradients_off_alike", gradients_off_alike),
         Property("buffers_like_torch", buffers_like_torch),
+        Property("updated_without_grad", updated_without_grad),
         Property("unchanged_in_prediction", unchanged_in_prediction),
         Property("alone_in_prediction", alone_in_prediction),
         Property("first_values", first_values),

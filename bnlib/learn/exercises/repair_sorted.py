@@ -11,6 +11,7 @@ SIZES = "[len(y) for X, y in epoch]"
 PAIRS = "each (X[i], y[i]) in data"
 ONCE = "each of data once in epoch"
 SORTED = "y in old order"
+TOGETHER = "each batch holds its old samples"
 PURE = "len(set(y)) == 1 in most batches"
 STILL = "X in old order"
 SAME = "order of epoch 1 == order of epoch 2"
@@ -19,17 +20,19 @@ SEEDED = "order == order with the same seed"
 
 def ask(answer, inputs: Inputs):
     """Many epochs drawn one after the other from a generator, and some again from another one with the same seed."""
-    X, y, size = inputs["X"], inputs["y"], int(inputs["batch_size"])
+    X, y, size = inputs["X"].clone(), inputs["y"].clone(), int(inputs["batch_size"])
 
-    def epochs(number: int) -> list[list[tuple[list, list]]]:
+    def epochs(X: Tensor, y: Tensor, number: int) -> list[list[tuple[list, list]]]:
         generator = torch.Generator().manual_seed(int(inputs["seed"]))
         return [taken(answer(X, y, size, generator), len(X)) for _ in range(number)]
 
-    drawn, again = epochs(EPOCHS), epochs(AGAIN)
+    drawn = epochs(inputs["X"], inputs["y"], EPOCHS)  # the inputs themselves: whoever writes into them is told so,
+    again = epochs(X.clone(), y.clone(), AGAIN)  # and not that other epochs came of the same seed
+    old = [sorted(part) for part in split(rows(X), size)]
     data = dict(zip(rows(X), y.tolist(), strict=True))
     orders = [[row for xs, _ in epoch for row in xs] for epoch in drawn]
     labels = [[label for _, ys in epoch for label in ys] for epoch in drawn]
-    due = str([len(part) for part in y.split(size)])
+    due = sizes(inputs)
     others = {str([len(ys) for _, ys in epoch]) for epoch in drawn} - {due}
     pure = [len(set(ys)) == 1 for epoch in drawn for _, ys in epoch if len(ys) > 1]
     still = all(row == old for order in orders for row, old in zip(order, rows(X), strict=False))  # as far as it goes
@@ -41,6 +44,7 @@ def ask(answer, inputs: Inputs):
         ONCE: all(sorted(order) == sorted(data) for order in orders),
         PURE: told and sum(pure) >= 0.75 * len(pure) > 0,
         SORTED: told and all(found == y.tolist() for found in labels),
+        TOGETHER: told and all([sorted(xs) for xs, _ in epoch] == old for epoch in drawn),
         STILL: still,
         SAME: same,
         SEEDED: [xs for epoch in drawn[:AGAIN] for xs, _ in epoch] == [xs for epoch in again for xs, _ in epoch],
@@ -63,6 +67,15 @@ def taken(epoch, n: int) -> list[tuple[list, list]]:
             raise Unfit("shape", name="batch[1]", got=str(tuple(ys.shape)), expected=str(tuple(xs.shape[:1])))
         batches.append((rows(xs), ys.tolist()))
     return batches
+
+
+def sizes(inputs: Inputs) -> str:
+    """Of the batches as they should be: all full, but the last."""
+    return str([len(part) for part in inputs["y"].split(int(inputs["batch_size"]))])
+
+
+def split(items: list, size: int) -> list[list]:
+    return [items[i : i + size] for i in range(0, len(items), size)]
 
 
 def rows(X: Tensor) -> list[tuple]:
@@ -95,6 +108,12 @@ def right(X, y, batch_size, generator):
 def within_classes(X, y, batch_size, generator):
     order = torch.randperm(len(y), generator=generator)
     return in_order(X, y, batch_size, order[y[order].argsort(stable=True)])
+
+
+def within_batches(X, y, batch_size, generator):
+    parts = torch.arange(len(y)).split(batch_size)
+    order = torch.cat([part[torch.randperm(len(part), generator=generator)] for part in parts])
+    return in_order(X, y, batch_size, order)
 
 
 def labels_only(X, y, batch_size, generator):
@@ -131,9 +150,15 @@ def last_dropped(X, y, batch_size, generator):
     return in_order(X, y, batch_size, order[: len(y) // batch_size * batch_size])
 
 
+def by_chunk(X, y, batch_size, generator):
+    order = torch.randperm(len(y), generator=generator)
+    return [(X[i], y[i]) for i in order.chunk(batch_size)]
+
+
 MISTAKES = {
     "unchanged": one_epoch,
     "within_classes": within_classes,
+    "within_batches": within_batches,
     "whole_batches": whole_batches,
     "labels_only": labels_only,
     "samples_only": samples_only,
@@ -142,12 +167,17 @@ MISTAKES = {
     "without_generator": without_generator,
     "with_replacement": with_replacement,
     "last_dropped": last_dropped,
+    "by_chunk": by_chunk,
 }
 SOUND = {
     **dict.fromkeys(("labels_only", "samples_only", "apart"), (ONCE,)),
     "with_replacement": (SIZES, PAIRS),
     "same_every_epoch": (STILL,),
 }
+
+
+def batch_sizes(ask: Ask, inputs: Inputs) -> str | None:
+    return unequal(SIZES, ask(inputs)[SIZES], sizes(inputs))
 
 
 def law(name: str, key: str, value: bool) -> Property:
@@ -174,6 +204,7 @@ EXERCISE = CodeExercise(
     properties=(
         law("pairs_kept", PAIRS, True),
         law("each_once", ONCE, True),
+        Property("batch_sizes", batch_sizes),
         law("classes_mixed", PURE, False),
         law("new_each_epoch", SAME, False),
         law("by_the_generator", SEEDED, True),

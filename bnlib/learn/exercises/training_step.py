@@ -8,7 +8,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from bnlib.learn.exercise import Ask, CodeExercise, Inputs, Property, Unfit, batch, by_hand, need_shape
-from bnlib.learn.exercises._training_step import MISTAKES, TELLING, right
+from bnlib.learn.exercises._training_step import MISTAKES, SOUND, TELLING, UNASKED, right
+from bnlib.learn.outcome import same
 from bnlib.learn.show import unequal
 
 STATISTICS = ("norm.running_mean", "norm.running_var")
@@ -32,11 +33,13 @@ def ask(answer, inputs: Inputs):
     seen = {}
     for when, training in ((FIRST, False), (SECOND, True)):
         net.train(training)
-        steps = []  # the gradients that each of the optimizer's steps has found
-        hook = optimizer.register_step_pre_hook(lambda *_, steps=steps: steps.append(gradients(net)))
+        steps = []  # the gradients that each of the optimizer's steps has taken, also those of a closure
+        hook = optimizer.register_step_post_hook(lambda *_, steps=steps: steps.append(gradients(net)))
+        before = [p.detach().clone() for p in net.parameters()]
         loss = answer(net, optimizer, inputs["X"], inputs["y"], inputs["parts"])
         hook.remove()
-        found = {"optimizer.step() calls": len(steps), "net.training": net.training}
+        moved = any(not same(old, p) for old, p in zip(before, net.parameters(), strict=False))
+        found = {"optimizer.step() calls": len(steps), UNASKED: moved and not steps, "net.training": net.training}
         found |= steps[-1] if steps else gradients(net)
         found |= {"loss": number(loss)}
         found |= {name: value.detach().clone() for name, value in net.state_dict().items()}
@@ -124,6 +127,13 @@ EXERCISE = CodeExercise(
     ask=ask,
     inputs=(
         by_hand(X=[[1.0], [3.0], [2.0], [6.0]], y=[[1.0], [0.0], [2.0], [1.0]], parts=2, weight=[[2.0]], lr=0.5),
+        by_hand(  # parts of 3, and none of a single sample where they are cut into parts of 2
+            X=[[1.0], [3.0], [8.0], [2.0], [6.0], [4.0]],
+            y=[[1.0], [0.0], [3.0], [2.0], [1.0], [2.0]],
+            parts=2,
+            weight=[[2.0]],
+            lr=0.25,
+        ),
         by_hand(
             X=[[1.0], [3.0], [8.0], [2.0], [6.0]],
             y=[[1.0], [0.0], [3.0], [2.0], [1.0]],
@@ -143,6 +153,7 @@ EXERCISE = CodeExercise(
     right=right,
     mistakes=MISTAKES,
     telling=TELLING,
+    sound=SOUND,
     properties=(
         Property("one_step", one_step),
         Property("statistics_of_parts", statistics_of_parts),
