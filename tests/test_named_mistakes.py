@@ -82,3 +82,25 @@ def test_a_law_is_contradicted_by_an_input_by_hand(name, answer):
     assert "…" not in reports[0].input
     by_hand = [make for make in load(name).inputs if make.__qualname__.startswith("by_hand.")]
     assert reports[0].input in [show_inputs(make(torch.Generator())) for make in by_hand]
+
+
+def one_more_until_it_fails(X, eps):
+    if X.shape[1] > 2:
+        raise RuntimeError("three channels")
+    return load("convolution_axes").right(X, eps) + 1
+
+
+def turned_round_and_never_one_channel_of_three(X, eps):
+    """The law of a channel by itself can't be tried on it with three images."""
+    if X.shape[:2] == (3, 1):
+        raise RuntimeError("one channel")
+    return load("convolution_axes").right(X, eps).flip(0)
+
+
+@pytest.mark.parametrize(
+    ("answer", "law"),
+    [(one_more_until_it_fails, "zero_mean"), (turned_round_and_never_one_channel_of_three, "like_torch")],
+)
+def test_wrong_numbers_come_before_an_exception_on_a_later_input(answer, law):
+    report = check("convolution_axes", answer, seed=1)
+    assert (report.kind, report.diagnosis) == ("property", law) and "…" not in report.input and not report.line

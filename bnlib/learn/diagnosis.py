@@ -3,8 +3,9 @@
 It works on outcomes alone. Whoever has the answer elsewhere, as in another process, passes a `look` that asks there.
 """
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
+from itertools import takewhile
 
 import torch
 from torch import Tensor
@@ -73,11 +74,19 @@ def diagnose(exercise: CodeExercise, look_at: Look, seed: int) -> Finding:
     for make in _makers(exercise, seed):
         cases.append(Case(make, _truth(exercise, make()), look_at(make())))
         if cases[-1].outcome.failure and cases[-1].outcome.failure.kind in ("late", "slow"):
-            return _general(cases)  # the rest would take as long again
+            return _in_order(cases)  # the rest would take as long again
     known = None
     if any(case.fails for case in cases):
         known = _mistake(exercise, cases) or _mistakes(exercise, cases)
-    return known or _general(cases) or _law(exercise, look_at, cases) or _rest(cases)
+    return known or _in_order(cases, lambda before: _law(exercise, look_at, before))
+
+
+def _in_order(cases: list[Case], law: Callable[[list[Case]], Finding | None] = lambda before: None) -> Finding:
+    """What is wrong on the first input that shows it: other numbers come before an exception on a later one."""
+    before = list(takewhile(lambda case: not _general(case), cases))
+    if len(before) < len(cases) and not any(case.fails for case in before):
+        return _general(cases[len(before)])
+    return law(before) or _rest(before)
 
 
 def _truth(exercise: CodeExercise, inputs: Inputs) -> Outcome:
@@ -165,19 +174,17 @@ def _different(case: Case) -> str:
     return next((key for key in right if key in seen and not same(seen[key], right[key])), "")
 
 
-def _general(cases: Iterable[Case]) -> Finding | None:
-    """The first failure that any answer can have, on the smallest input that shows it."""
-    for case in cases:
-        failure = case.outcome.failure
-        if failure:
-            return case.finding(failure.kind, values=failure.values, line=failure.line)
-        for key, right in case.right.seen.items():
-            found = _unfit(key, case.outcome.seen, right)
-            if found:
-                return case.finding(found[0], key=key if found[0] == "nan" else "", values=found[1])
-    for case in cases:
-        if case.outcome.changed:
-            return case.finding("changed", values={"name": case.outcome.changed[0]})
+def _general(case: Case) -> Finding | None:
+    """The failure that any answer can have, if there is one on this input."""
+    failure = case.outcome.failure
+    if failure:
+        return case.finding(failure.kind, values=failure.values, line=failure.line)
+    for key, right in case.right.seen.items():
+        found = _unfit(key, case.outcome.seen, right)
+        if found:
+            return case.finding(found[0], key=key if found[0] == "nan" else "", values=found[1])
+    if case.outcome.changed:
+        return case.finding("changed", values={"name": case.outcome.changed[0]})
     return None
 
 
@@ -204,7 +211,7 @@ def _law(exercise: CodeExercise, look_at: Look, cases: list[Case]) -> Finding | 
     def ask(inputs: Inputs) -> Seen:
         copies = [{name: _copy(value) for name, value in inputs.items()} for _ in range(3)]
         case = Case(lambda: copies[0], _truth(exercise, copies[1]), look_at(copies[2]))
-        unfit = _general([case])
+        unfit = _general(case)
         if unfit:
             raise _Broken(unfit)
         return case.outcome.seen
@@ -214,6 +221,8 @@ def _law(exercise: CodeExercise, look_at: Look, cases: list[Case]) -> Finding | 
             try:
                 broken = law.broken(ask, case.make())
             except _Broken as other:
+                if any(case.fails for case in cases):
+                    continue  # what is wrong on one of the inputs themselves comes first
                 return other.finding
             if broken:
                 return Finding("property", law.name, input=show_inputs(case.make()), got=broken)

@@ -75,3 +75,59 @@ UNKNOWN = {
     lambda dY, X, gamma, eps: einsum(dY - dY.flatten()[0], X, gamma, eps): "like_autograd",
     lambda dY, X, gamma, eps: einsum(dY, X, gamma, eps)[0]: "type",
 }
+
+
+def paper_without_view(dY, X, gamma, eps):
+    dX = as_in_the_paper(dY * gamma, X, torch.ones_like(gamma), eps)[0]
+    return dX, *as_in_the_paper(dY, X, gamma, eps)[1:]
+
+
+def gamma_as_it_is(dY, X, gamma, eps):
+    dX, dgamma, dbeta = as_in_the_paper(dY, X, torch.ones_like(gamma), eps)
+    return gamma * dX, dgamma, dbeta
+
+
+def by_autograd(normalize):
+    def answer(dY, X, gamma, eps):
+        X, gamma = X.clone().requires_grad_(), gamma.clone().requires_grad_()
+        beta = torch.zeros_like(gamma, requires_grad=True)
+        Y = gamma.view(1, -1, 1, 1) * normalize(X, eps) + beta.view(1, -1, 1, 1)
+        return torch.autograd.grad(Y, (X, gamma, beta), dY)
+
+    return answer
+
+
+def with_torchs_default(X, eps):
+    return (X - X.mean((0, 2, 3), keepdim=True)) / torch.sqrt(X.var((0, 2, 3), keepdim=True) + eps)
+
+
+def unbiased_in_the_paper(dY, X, gamma, eps):
+    """Channel by channel, with an eps that makes up for the difference of the two variances."""
+    found = []
+    for c in range(X.shape[1]):
+        x = X[:, c : c + 1]
+        other = float(eps + x.var() - x.var(correction=0))
+        found.append(as_in_the_paper(dY[:, c : c + 1], x, gamma[c : c + 1], other))
+    dX, dgamma, dbeta = zip(*found, strict=True)
+    return torch.cat(dX, 1), torch.cat(dgamma), torch.cat(dbeta)
+
+
+def without_eps(dY, X, gamma, eps):
+    return as_in_the_paper(dY, X, gamma, 0.0)
+
+
+NAMED = {
+    paper_without_view: {"dx_hat_without_view"},
+    gamma_as_it_is: {"gamma_without_view"},
+    by_autograd(with_torchs_default): {"unbiased_forward"},
+    unbiased_in_the_paper: {"unbiased"},
+    without_eps: {"no_eps"},
+}
+
+
+def gamma_as_it_is_unbiased(dY, X, gamma, eps):
+    dX, dgamma, dbeta = unbiased_in_the_paper(dY, X, torch.ones_like(gamma), eps)
+    return gamma * dX, dgamma, dbeta
+
+
+UNKNOWN |= {gamma_as_it_is_unbiased: "nothing_along_one"}

@@ -71,7 +71,47 @@ def pixels_with_torchs_default(X, eps):
     return (X - X.mean(0)) / torch.sqrt(X.var(0) + eps)
 
 
+def statistics(X, dim, correction=0):
+    return X.mean(dim, keepdim=True), X.var(dim, correction=correction, keepdim=True)
+
+
+def one_for_each_row(X, eps):
+    N, C, H, W = X.shape
+    rows = nn.BatchNorm1d(C * H, eps=eps, affine=False)(X.reshape(N, C * H, W))
+    return rows.view(X.shape)
+
+
+def columns_with_torchs_default(X, eps):
+    mean, var = statistics(X, (0, 2), correction=1)
+    return (X - mean) / (var + eps) ** 0.5
+
+
+def var_without_keepdim(X, eps):
+    return (X - X.mean((0, 2, 3), keepdim=True)) / torch.sqrt(X.var((0, 2, 3)) + eps)
+
+
+def squeezed(X, eps):
+    mean, var = (each.squeeze() for each in statistics(X, (0, 2, 3), correction=1))
+    return (X - mean) / torch.sqrt(var + eps)
+
+
+def torchs_std_alone(X, eps):
+    return (X - X.mean((0, 2, 3), keepdim=True)) / X.std((0, 2, 3), keepdim=True)
+
+
+def by_the_variance(X, eps):
+    mean, var = statistics(X, (0, 2, 3))
+    return (X - mean) / (var + eps)
+
+
 NAMED = {
+    one_for_each_row: {"per_row"},
+    columns_with_torchs_default: {"per_column_unbiased"},
+    var_without_keepdim: {"variance_without_keepdim_unbiased"},
+    squeezed: {"without_keepdim_unbiased"},
+    torchs_std_alone: {"no_eps_unbiased"},
+    by_the_variance: {"no_root"},
+    lambda X, eps: loops(X, 0.0): {"no_eps"},
     torchs_std: {"unbiased_eps_outside"},
     flattened_by_layer: {"per_pixel"},
     pixels_with_torchs_default: {"per_pixel_unbiased"},

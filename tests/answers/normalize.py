@@ -57,3 +57,42 @@ UNKNOWN = {
     lambda X, eps: torchs_own(X, eps).flip(0): "like_torch",
     lambda X, eps: (X - X.median()) / torch.sqrt(X.var(0) + eps): "zero_mean",
 }
+
+
+def rows(X, eps):
+    return torch.stack([(x - x.mean()) / torch.sqrt(x.var() + eps) for x in X])
+
+
+def rows_by_std(X, eps):
+    return torch.stack([(x - x.mean()) / (x.std() + eps) for x in X])
+
+
+def transposed_twice(X, eps):
+    return ((X.T - X.mean(1)) / torch.sqrt(X.var(1) + eps)).T
+
+
+def rows_without_keepdim(X, eps):
+    return (X - X.mean(1)) / torch.sqrt(X.var(1) + eps)
+
+
+def all_numbers(X, eps):
+    return (X - X.mean()) / torch.sqrt(X.var() + eps)
+
+
+def all_numbers_by_std(X, eps):
+    return (X - X.mean()) / (X.std() + eps)
+
+
+def std_alone(X, eps):
+    return (X - X.mean(0)) / X.std(0)
+
+
+NAMED = {
+    rows: {"per_sample_unbiased"},
+    rows_by_std: {"per_sample_std"},
+    transposed_twice: {"per_sample_unbiased"},
+    rows_without_keepdim: {"rows_against_columns_unbiased"},
+    all_numbers: {"over_everything_unbiased"},
+    all_numbers_by_std: {"over_everything_std"},
+    std_alone: {"no_eps_unbiased"},
+}

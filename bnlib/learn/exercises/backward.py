@@ -11,6 +11,7 @@ from bnlib.learn.show import unequal
 
 NAMES = ("dX", "dgamma", "dbeta")
 AXES = (0, 2, 3)
+CHANNELS = (1, -1, 1, 1)
 
 
 def ask(answer, inputs: Inputs):
@@ -79,6 +80,42 @@ def with_sums(formula):
     return answer
 
 
+def with_rstd(formula, correction=0):
+    """A wrong answer that has something else for 1 / sqrt(var + eps), from var and eps, wherever it stands."""
+
+    def answer(dY, X, gamma, eps):
+        var = X.var(AXES, correction=correction, keepdim=True)
+        return put_together(dY, X, gamma, formula(var, eps))
+
+    return answer
+
+
+def with_shapes(**shapes):
+    """A wrong answer whose gamma or sums are of another shape than (1, C, 1, 1) in dX."""
+
+    def answer(dY, X, gamma, eps):
+        return put_together(dY, X, gamma, parts(dY, X, gamma, eps).rstd, **shapes)
+
+    return answer
+
+
+def put_together(dY, X, gamma, rstd, of_gamma=CHANNELS, of_sums=CHANNELS):
+    x_hat = (X - X.mean(AXES, keepdim=True)) * rstd
+    dgamma, dbeta = (dY * x_hat).sum(AXES), dY.sum(AXES)
+    removed = (dbeta.view(of_sums) + x_hat * dgamma.view(of_sums)) * X.shape[1] / X.numel()
+    return gamma.view(of_gamma) * rstd * (dY - removed), dgamma, dbeta
+
+
+def unbiased_forward(dY, X, gamma, eps):
+    """The gradients of a normalization by the unbiased variance."""
+    centred = X - X.mean(AXES, keepdim=True)
+    rstd = torch.rsqrt(X.var(AXES, keepdim=True) + eps)
+    x_hat, m = centred * rstd, X.numel() / X.shape[1]
+    along = (dY * x_hat).sum(AXES, keepdim=True) / (m - 1)
+    dX = gamma.view(CHANNELS) * rstd * (dY - dY.mean(AXES, keepdim=True) - x_hat * along)
+    return dX, (dY * x_hat).sum(AXES), dY.sum(AXES)
+
+
 MISTAKES = {
     "mean_detached": with_dX(lambda dY, p: p.gamma * p.rstd * (dY - p.x_hat * p.along)),
     "variance_detached": with_dX(lambda dY, p: p.gamma * p.rstd * (dY - p.one)),
@@ -86,11 +123,27 @@ MISTAKES = {
     "divided_by_n": with_dX(lambda dY, p: p.gamma * p.rstd * (dY - p.pixels * (p.one + p.x_hat * p.along))),
     "rstd_forgotten": with_dX(lambda dY, p: p.gamma * (dY - p.one - p.x_hat * p.along)),
     "gamma_forgotten": with_dX(lambda dY, p: p.rstd * (dY - p.one - p.x_hat * p.along)),
+    "unbiased": with_rstd(lambda var, eps: torch.rsqrt(var + eps), correction=1),
+    "unbiased_forward": unbiased_forward,
+    "eps_outside": with_rstd(lambda var, eps: 1 / (torch.sqrt(var) + eps)),
+    "unbiased_eps_outside": with_rstd(lambda var, eps: 1 / (torch.sqrt(var) + eps), correction=1),
+    "no_eps": with_rstd(lambda var, eps: torch.rsqrt(var)),
+    "no_root": with_rstd(lambda var, eps: 1 / (var + eps)),
+    "gamma_without_view": with_shapes(of_gamma=-1),
+    "dx_hat_without_view": lambda dY, X, gamma, eps: (
+        right(dY * gamma, X, torch.ones_like(gamma), eps)[0],
+        *right(dY, X, gamma, eps)[1:],
+    ),
+    "sums_without_view": with_shapes(of_sums=-1),
+    "without_view": with_shapes(of_gamma=-1, of_sums=-1),
     "dgamma_of_x": with_sums(lambda dY, X, x_hat: ((dY * X).sum(AXES), dY.sum(AXES))),
     "averaged": with_sums(lambda dY, X, x_hat: ((dY * x_hat).mean(AXES), dY.mean(AXES))),
     "per_position": with_sums(lambda dY, X, x_hat: ((dY * x_hat).sum(0), dY.sum(0))),
     "exchanged": with_sums(lambda dY, X, x_hat: (dY.sum(AXES), (dY * x_hat).sum(AXES))),
 }
+
+
+OTHER_RSTD = ("unbiased", "unbiased_forward", "eps_outside", "unbiased_eps_outside", "no_eps", "no_root")
 
 
 def nothing_along_one(ask: Ask, inputs: Inputs) -> str | None:
@@ -135,6 +188,7 @@ EXERCISE = CodeExercise(
     ),
     right=right,
     mistakes=MISTAKES,
+    telling={name: ("dX", "dgamma") for name in OTHER_RSTD},
     properties=(
         Property("nothing_along_one", nothing_along_one),
         Property("blind_to_a_constant", blind_to_a_constant),

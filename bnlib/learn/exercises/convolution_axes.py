@@ -52,15 +52,31 @@ def unbiased_eps_outside(X, eps):
     return (X - X.mean(dim=(0, 2, 3), keepdim=True)) / (X.std(dim=(0, 2, 3), keepdim=True) + eps)
 
 
-def without_keepdim(X, eps):
-    var, mean = torch.var_mean(X, dim=(0, 2, 3), correction=0)
+def no_root(X, eps):
+    var, mean = torch.var_mean(X, dim=(0, 2, 3), correction=0, keepdim=True)
+    return (X - mean) / (var + eps)
+
+
+def without_keepdim(X, eps, correction=0):
+    var, mean = torch.var_mean(X, dim=(0, 2, 3), correction=correction)
     return (X - mean) / torch.sqrt(var + eps)
+
+
+def variance_without_keepdim(X, eps, correction=0):
+    return (X - X.mean(dim=(0, 2, 3), keepdim=True)) / torch.sqrt(X.var(dim=(0, 2, 3), correction=correction) + eps)
 
 
 MISTAKES = {
     "without_keepdim": without_keepdim,
+    "without_keepdim_unbiased": lambda X, eps: without_keepdim(X, eps, correction=1),
+    "variance_without_keepdim": variance_without_keepdim,
+    "variance_without_keepdim_unbiased": lambda X, eps: variance_without_keepdim(X, eps, correction=1),
     "per_pixel": lambda X, eps: along(X, eps, dim=0),
     "per_pixel_unbiased": lambda X, eps: along(X, eps, dim=0, correction=1),
+    "per_row": lambda X, eps: along(X, eps, dim=(0, 3)),
+    "per_row_unbiased": lambda X, eps: along(X, eps, dim=(0, 3), correction=1),
+    "per_column": lambda X, eps: along(X, eps, dim=(0, 2)),
+    "per_column_unbiased": lambda X, eps: along(X, eps, dim=(0, 2), correction=1),
     "over_everything": lambda X, eps: along(X, eps, dim=(0, 1, 2, 3)),
     "per_sample": lambda X, eps: along(X, eps, dim=(1, 2, 3)),
     "per_sample_and_channel": lambda X, eps: along(X, eps, dim=(2, 3)),
@@ -71,6 +87,9 @@ MISTAKES = {
     "unbiased": lambda X, eps: along(X, eps, correction=1),
     "eps_outside": eps_outside,
     "unbiased_eps_outside": unbiased_eps_outside,
+    "no_eps": lambda X, eps: along(X, 0.0),
+    "no_eps_unbiased": lambda X, eps: along(X, 0.0, correction=1),
+    "no_root": no_root,
 }
 
 
@@ -108,6 +127,7 @@ EXERCISE = CodeExercise(
     ask=ask,
     inputs=(
         by_hand(X=[[[[1.0, 3.0]]], [[[5.0, 11.0]]]], eps=0.5),  # 2 images, 1 channel, 1 x 2 pixels
+        by_hand(X=[[[[1.0], [3.0]]], [[[5.0], [11.0]]]], eps=0.5),  # 2 x 1 pixels
         by_hand(X=[[[[1.0, 3.0]], [[0.0, 2.0]]], [[[5.0, 11.0]], [[8.0, 6.0]]]], eps=0.5),  # 2 channels
         drawn(2, 3, 2, 2),
         drawn(3, 2, 4, 5),

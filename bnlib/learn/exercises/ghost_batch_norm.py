@@ -72,9 +72,14 @@ def first_for_all(X, size, eps):
     return (X - mean) / torch.sqrt(var + eps)
 
 
-def eps_outside(x, eps):
-    var, mean = torch.var_mean(x, (0, 2, 3), correction=0, keepdim=True)
+def eps_outside(x, eps, correction=0):
+    var, mean = torch.var_mean(x, (0, 2, 3), correction=correction, keepdim=True)
     return (x - mean) / (torch.sqrt(var) + eps)
+
+
+def no_root(x, eps):
+    var, mean = torch.var_mean(x, (0, 2, 3), correction=0, keepdim=True)
+    return (x - mean) / (var + eps)
 
 
 MISTAKES = {
@@ -93,6 +98,10 @@ MISTAKES = {
     "per_sample": lambda X, size, eps: normalized(X, eps, (2, 3)),
     "unbiased": lambda X, size, eps: each(X, size, lambda x: normalized(x, eps, correction=1)),
     "eps_outside": lambda X, size, eps: each(X, size, lambda x: eps_outside(x, eps)),
+    "unbiased_eps_outside": lambda X, size, eps: each(X, size, lambda x: eps_outside(x, eps, correction=1)),
+    "no_eps": lambda X, size, eps: each(X, size, lambda x: normalized(x, 0.0)),
+    "no_eps_unbiased": lambda X, size, eps: each(X, size, lambda x: normalized(x, 0.0, correction=1)),
+    "no_root": lambda X, size, eps: each(X, size, lambda x: no_root(x, eps)),
 }
 
 

@@ -26,18 +26,30 @@ def along(X, eps, dim=0, correction=0):
     return (X - mean) / torch.sqrt(var + eps)
 
 
-def rows_against_columns(X, eps):
-    return (X - X.mean(1)) / torch.sqrt(X.var(1, correction=0) + eps)
+def along_by_std(X, eps, dim):
+    """With torch's std, and eps outside the root."""
+    return (X - X.mean(dim, keepdim=True)) / (X.std(dim, keepdim=True) + eps)
+
+
+def rows_against_columns(X, eps, correction=0):
+    return (X - X.mean(1)) / torch.sqrt(X.var(1, correction=correction) + eps)
 
 
 MISTAKES = {
     "rows_against_columns": rows_against_columns,
+    "rows_against_columns_unbiased": lambda X, eps: rows_against_columns(X, eps, correction=1),
+    "rows_against_columns_std": lambda X, eps: (X - X.mean(1)) / (X.std(1) + eps),
     "per_sample": lambda X, eps: along(X, eps, dim=1),
+    "per_sample_unbiased": lambda X, eps: along(X, eps, dim=1, correction=1),
+    "per_sample_std": lambda X, eps: along_by_std(X, eps, dim=1),
     "over_everything": lambda X, eps: along(X, eps, dim=(0, 1)),
+    "over_everything_unbiased": lambda X, eps: along(X, eps, dim=(0, 1), correction=1),
+    "over_everything_std": lambda X, eps: along_by_std(X, eps, dim=(0, 1)),
     "unbiased": lambda X, eps: along(X, eps, correction=1),
     "eps_outside": lambda X, eps: (X - X.mean(0)) / (X.std(0, correction=0) + eps),
-    "eps_outside_unbiased": lambda X, eps: (X - X.mean(0)) / (X.std(0) + eps),
+    "eps_outside_unbiased": lambda X, eps: along_by_std(X, eps, dim=0),
     "no_eps": lambda X, eps: along(X, 0.0),
+    "no_eps_unbiased": lambda X, eps: along(X, 0.0, correction=1),
     "no_root": lambda X, eps: (X - X.mean(0)) / (X.var(0, correction=0) + eps),
     "mean_kept": lambda X, eps: X / torch.sqrt(X.var(0, correction=0) + eps),
     "mean_square": lambda X, eps: (X - X.mean(0)) / torch.sqrt((X**2).mean(0) + eps),
