@@ -159,3 +159,63 @@ NAMED = {
     lambda d, p: nn.Sequential(OwnNorm(d), nn.Dropout(p)): {"no_relu"},
     lambda d, p: nn.Sequential(nn.ReLU(), OwnNorm(d), nn.Dropout(p)): {"relu_first"},
 }
+
+
+class Nine(Written):
+    """The share is another one than p, and the scale is right for p."""
+
+    def keep(self, Y):
+        return torch.rand(Y.shape) >= 0.9
+
+    def forward(self, X):
+        Y = F.relu(self.norm(X))
+        return Y * self.keep(Y) / (1 - self.p) if self.training else Y
+
+
+class NineOfAnyP(Written):
+    def forward(self, X):
+        return F.dropout(F.relu(self.norm(X)), 0.9, self.training)
+
+
+class LittleMore(Nine):
+    def keep(self, Y):
+        return torch.rand(Y.shape) >= self.p + 0.1
+
+
+class Inverted(Nine):
+    def keep(self, Y):
+        return torch.rand(Y.shape) < self.p
+
+
+class Bernoulli(Nine):
+    def keep(self, Y):
+        return torch.bernoulli(torch.full_like(Y, 1 - self.p))
+
+
+class WholeSamples(Nine):
+    def keep(self, Y):
+        return torch.rand(len(Y), 1) >= self.p
+
+
+class WholeFeatures(Nine):
+    def keep(self, Y):
+        return torch.rand(Y.shape[1]) >= self.p
+
+
+class InvertedWithItsScale(Nine):
+    def keep(self, Y):
+        return (torch.rand(Y.shape) < self.p) * (1 - self.p) / self.p
+
+
+RIGHT.append(Bernoulli)
+UNKNOWN |= {
+    Nine: "share_dropped",
+    NineOfAnyP: "share_dropped",
+    LittleMore: "share_dropped",
+    WholeFeatures: "each_value_dropped",
+}
+NAMED |= {
+    Inverted: {"mask_inverted"},
+    WholeSamples: {"whole_samples"},
+    InvertedWithItsScale: {"other_share"},
+}

@@ -159,3 +159,71 @@ class AlwaysByTheBatch(BrokenWith):
 
 UNKNOWN |= dict.fromkeys((BrokenWith, StillLearnsToo), "by_its_constants")
 NAMED |= {AlwaysByTheBatch: {"momentum_zero"}}
+
+
+class ByHand(LikeTorchvision):
+    """As torchvision has it, the root in a method of its own, for the wrong ones to change."""
+
+    def root(self):
+        return torch.sqrt(self.running_var + 1e-5)
+
+    def forward(self, X):
+        return (X - self.running_mean) / self.root() * self.weight + self.bias
+
+
+class ByHandWithoutEps(ByHand):
+    def root(self):
+        return self.running_var.sqrt()
+
+
+class ByHandEpsOutside(ByHand):
+    def root(self):
+        return self.running_var.sqrt() + 1e-5
+
+
+class LargerEps(ByHand):
+    def root(self):
+        return torch.sqrt(self.running_var + 1e-3)
+
+
+class TrainByItself(TrainSetsFalse):
+    def train(self, mode=True):
+        return self.train(False)
+
+
+class TrainByAHelper(TrainSetsFalse):
+    def train(self, mode=True):
+        super().train(mode)
+        return self.freeze()
+
+    def freeze(self):
+        return self.eval()
+
+
+class ForwardByItself(ForwardDecides):
+    """Another endless recursion, of which only the error is told."""
+
+    def forward(self, X):
+        return self(X)
+
+
+class Cycle(TrainSetsFalse):
+    """A part of itself, so that torch's own `train` never ends."""
+
+    def __init__(self, num_features):
+        super().__init__(num_features)
+        self.add_module("part", nn.Sequential())
+        self.part.add_module("whole", self)
+
+    def train(self, mode=True):
+        return super(TrainSetsFalse, self).train(False)
+
+
+RIGHT.append(ByHand)
+UNKNOWN |= {LargerEps: "by_its_constants", ForwardByItself: "raises", Cycle: "raises"}
+NAMED |= {
+    ByHandWithoutEps: {"without_eps"},
+    ByHandEpsOutside: {"eps_outside"},
+    TrainByItself: {"train_calls_itself"},
+    TrainByAHelper: {"train_calls_itself"},
+}

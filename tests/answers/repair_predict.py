@@ -35,7 +35,13 @@ def children_first(net, X):
     return scores
 
 
-RIGHT = [a_copy, by_context, restored_by_name, children_first]
+def by_hand(net, X):
+    norm = net[0]
+    scale = norm.weight / torch.sqrt(norm.running_var + norm.eps)
+    return ((X - norm.running_mean) * scale + norm.bias).detach()
+
+
+RIGHT = [a_copy, by_context, restored_by_name, children_first, by_hand]
 
 
 def centred(net, X):
@@ -84,3 +90,26 @@ def by_a_copy(net, X):
 
 UNKNOWN |= dict.fromkeys((with_its_graph, mode_put_back), "alone")
 NAMED = {torch.no_grad()(with_its_graph): {"unchanged"}, by_a_copy: {"statistics_put_back"}}
+
+
+def without_what_was_learned(net, X):
+    norm = net[0]
+    return (X - norm.running_mean) / torch.sqrt(norm.running_var + norm.eps)
+
+
+def without_beta(net, X):
+    return by_hand(net, X) - net[0].bias.detach()
+
+
+def without_eps(net, X):
+    norm = net[0]
+    return ((X - norm.running_mean) / norm.running_var.sqrt() * norm.weight + norm.bias).detach()
+
+
+def eps_outside_the_root(net, X):
+    norm = net[0]
+    return ((X - norm.running_mean) / (norm.running_var.sqrt() + norm.eps) * norm.weight + norm.bias).detach()
+
+
+BY_HAND = (without_what_was_learned, without_beta, without_eps, eps_outside_the_root)
+UNKNOWN |= dict.fromkeys(BY_HAND, "by_the_buffers")

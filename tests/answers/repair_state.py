@@ -251,3 +251,47 @@ UNKNOWN |= {
     GivesBack: "standardized",
     PlainMeanUnsavedStd: "loaded_alike",
 }
+
+
+class ForwardByTheBatch(UnderNoGrad):
+    """The buffers are right, and not used."""
+
+    def forward(self, X):
+        std, mean = torch.std_mean(X, dim=0)
+        return (X - mean) / std
+
+
+class FitsEachTime(UnderNoGrad):
+    def forward(self, X):
+        self.fit(X)
+        return super().forward(X)
+
+
+class BrokenByTheBatch(BrokenLike):
+    """Nothing is saved, and nothing of it is used."""
+
+    def forward(self, X):
+        return (X - X.mean(0)) / X.std(0)
+
+
+class ByTheBatchUnlessFitted(UnderNoGrad):
+    """What is loaded has not been fitted."""
+
+    fitted = False
+
+    def fit(self, X):
+        super().fit(X)
+        self.fitted = True
+
+    def forward(self, X):
+        return super().forward(X) if self.fitted else (X - X.mean(0)) / X.std(0)
+
+
+class MeanOfTheBatch(UnderNoGrad):
+    def forward(self, X):
+        return (X - X.mean(0)) / self.std
+
+
+NAMED |= dict.fromkeys((ForwardByTheBatch, FitsEachTime), {"by_the_batch"})
+NAMED[BrokenByTheBatch] = {"by_the_batch", "rebound"}
+UNKNOWN |= {ByTheBatchUnlessFitted: "loaded_alike", MeanOfTheBatch: "standardized"}

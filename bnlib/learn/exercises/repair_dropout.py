@@ -10,24 +10,34 @@ from bnlib.learn.show import unequal
 
 PASSES, ROUNDS = 25, 20  # so many passes twice, if need be, show where the statistics that a layer keeps will be
 STOPS = 3e-3
-COPIES = 40  # so many that each value is dropped in one of them and kept in another
+COPIES, FEW, TIMES = 40, 4, 25  # more copies at once are less exact in float32
+MANY = COPIES * FEW  # each value is dropped in one and kept in another; TIMES as many have the share p to 0.05: 6 sigma
 PREDICTED, AGAIN = "Y (eval)", "Y (eval) == Y (eval again)"
 ALONE = "Y (eval) == Y (eval, with X + 10 beside)"
-LEAST, LARGEST = f"min of Y in {COPIES} copies (train)", f"max of Y in {COPIES} copies (train)"
+LEAST, LARGEST = f"min of Y in {MANY} copies (train)", f"max of Y in {MANY} copies (train)"
+SHARE = f"share dropped in {TIMES * MANY} copies (train)"
+ONE_BY_ONE = "of one sample some numbers are dropped, some are not (train)"
 
 
 def ask(answer, inputs: Inputs):
-    """A pass in training mode over many copies of a batch, whose statistics are kept; prediction, also in company."""
+    """A pass in training mode over copies of a batch, whose statistics are kept; prediction, also in company.
+
+    Then what is dropped of many copies in training mode, in tenths: a right answer may draw as it likes.
+    """
     X = inputs["X"]
     block = need("hidden(…)", answer(X.shape[1], inputs["p"]), nn.Module)
     copies = X.repeat(COPIES, 1)
     with torch.no_grad():
         carried = settle(block, copies)
-        Y = need_shape("Y", block(copies), copies.shape).view(COPIES, *X.shape)
+        need_shape("Y", block(copies), copies.shape)
         block.eval()
         predicted, again = (need_shape("Y", block(X), X.shape) for _ in range(2))
         company = torch.cat([X, X + 10])
         beside = need_shape("Y", block(company), company.shape)[: len(X)]
+        block.train()
+        Y = torch.cat([need_shape("Y", block(copies), copies.shape) for _ in range(TIMES * FEW)])
+    Y = Y.view(TIMES, MANY, *X.shape)
+    dropped = Y == 0
     alike = bool((predicted == again).all())
     unbiased, biased = (in_prediction(X, copies.var(0, correction=n)) for n in (1, 0))
     right = same(predicted, biased) or (carried and any(near(predicted, due) for due in (unbiased, biased)))
@@ -35,9 +45,22 @@ def ask(answer, inputs: Inputs):
         PREDICTED: unbiased if right else predicted,
         AGAIN: alike,
         ALONE: same(beside, predicted) or not alike,  # of chance in prediction, that alone is told
-        LARGEST: Y.amax(0),
-        LEAST: Y.amin(0),
+        LARGEST: Y.amax(1).amin(0),
+        LEAST: Y.amin(1).amax(0),
+        SHARE: round(dropped[..., positive(X)].float().mean().item(), 1),
+        ONE_BY_ONE: apart(dropped, positive(X)),
     }
+
+
+def positive(X: Tensor) -> Tensor:
+    """Where the ReLU of the normalized batch is not 0."""
+    return F.batch_norm(X, None, None, training=True) > 1e-3
+
+
+def apart(dropped: Tensor, places: Tensor) -> bool:
+    """Whether some of a sample's numbers are dropped in a copy and others kept; true if no sample has two places."""
+    number = (dropped & places).sum(-1)
+    return bool(((number > 0) & (number < places.sum(-1))).any() or (places.sum(-1) < 2).all())
 
 
 def settle(block: nn.Module, copies: Tensor) -> bool:
@@ -135,6 +158,12 @@ class Unscaled(nn.Module):
         return Y * (torch.rand_like(Y) >= self.p) if self.training else Y
 
 
+class MaskInverted(Unscaled):
+    def forward(self, X):
+        Y = F.relu(self.norm(X))
+        return Y * (torch.rand_like(Y) < self.p) / (1 - self.p) if self.training else Y
+
+
 def twice(num_features, p):
     return nn.Sequential(nn.Dropout(p), nn.BatchNorm1d(num_features), nn.ReLU(), nn.Dropout(p))
 
@@ -150,6 +179,8 @@ MISTAKES = {
     "relu_first": lambda d, p: nn.Sequential(nn.ReLU(), nn.BatchNorm1d(d), nn.Dropout(p)),
     "no_relu": lambda d, p: nn.Sequential(nn.BatchNorm1d(d), nn.Dropout(p)),
     "other_share": lambda d, p: nn.Sequential(nn.BatchNorm1d(d), nn.ReLU(), nn.Dropout(1 - p)),
+    "mask_inverted": MaskInverted,
+    "whole_samples": lambda d, p: nn.Sequential(nn.BatchNorm1d(d), nn.ReLU(), nn.Dropout1d(p)),
     "unscaled": Unscaled,
     "twice": twice,
     "statistics_of_the_batch": lambda d, p: nn.Sequential(untracked(d), nn.ReLU(), nn.Dropout(p)),
@@ -157,7 +188,7 @@ MISTAKES = {
     "always": lambda d, p: nn.Sequential(nn.BatchNorm1d(d), nn.ReLU(), DropsAlways(p)),
 }
 TELLING = dict.fromkeys(("no_norm", "no_relu", "relu_first", "twice"), (PREDICTED,))
-SOUND = {"twice": (LEAST,), "unscaled": (LEAST,), "other_share": (LEAST,)}
+SOUND = {"twice": (LEAST,), "unscaled": (LEAST,), "other_share": (LEAST,), "mask_inverted": (LEAST, LARGEST)}
 
 
 def no_chance_in_prediction(ask: Ask, inputs: Inputs) -> str | None:
@@ -178,6 +209,14 @@ def each_value_dropped(ask: Ask, inputs: Inputs) -> str | None:
     return unequal(LEAST, ask(inputs)[LEAST], torch.zeros_like(inputs["X"]))
 
 
+def share_dropped(ask: Ask, inputs: Inputs) -> str | None:
+    return unequal(SHARE, ask(inputs)[SHARE], inputs["p"])
+
+
+def one_by_one(ask: Ask, inputs: Inputs) -> str | None:
+    return unequal(ONE_BY_ONE, ask(inputs)[ONE_BY_ONE], True)
+
+
 def what_stays_is_scaled(ask: Ask, inputs: Inputs) -> str | None:
     kept = F.relu(F.batch_norm(inputs["X"], None, None, training=True))
     return unequal(LARGEST, ask(inputs)[LARGEST], kept / (1 - inputs["p"]))
@@ -190,7 +229,7 @@ EXERCISE = CodeExercise(
     ask=ask,
     inputs=(
         by_hand(X=[[1.0], [3.0]], p=0.5),
-        by_hand(X=[[1.0, -2.0], [3.0, 4.0]], p=0.4),
+        by_hand(X=[[1.0, -2.0], [3.0, 4.0]], p=0.2),
         drawn(4, 3, p=0.4),
         drawn(8, 2, p=0.6),
     ),
@@ -203,6 +242,8 @@ EXERCISE = CodeExercise(
         Property("alone_in_prediction", alone_in_prediction),
         Property("unit_variance_in_prediction", unit_variance_in_prediction),
         Property("each_value_dropped", each_value_dropped),
+        Property("share_dropped", share_dropped),
+        Property("one_by_one", one_by_one),
         Property("what_stays_is_scaled", what_stays_is_scaled),
     ),
     start=hidden,

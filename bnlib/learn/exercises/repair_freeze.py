@@ -1,5 +1,8 @@
 """Exercise: repair a frozen layer whose statistics drift, since train() undoes its eval() (chapter 06, cases 4, 5)."""
 
+from collections import Counter
+from traceback import walk_tb
+
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -10,9 +13,21 @@ from bnlib.learn.show import unequal
 BUFFERS = ("running_mean", "running_var")
 KEPT = ("weight", "bias", *BUFFERS)
 GRADIENT = "grad(Y.sum(), X)"
+CALLED = "layer.train() is layer"
+ENDLESS = 50  # calls of one function within each other
 
 
 def ask(answer, inputs: Inputs):
+    """What the layer does; of one whose `train` calls itself without end, that alone."""
+    try:
+        return used(answer, inputs)
+    except RecursionError as error:
+        if not back_to_train(error):
+            raise
+        return {CALLED: "train() → … → train() → …"}
+
+
+def used(answer, inputs: Inputs):
     """A trained state is loaded; then the layer works within a network in training mode, and in prediction mode."""
     X = inputs["X"]
     layer = need("FrozenBatchNorm(…)", answer(X.shape[1]), nn.Module)
@@ -26,8 +41,15 @@ def ask(answer, inputs: Inputs):
         seen[f"layer.{name} (after net.train())"] = state.get(name, torch.empty(0)).clone()
     seen["parameters that require grad"] = words(name for name, p in layer.named_parameters() if p.requires_grad)
     seen["Y (net.eval())"] = need_shape("Y", net.eval()(X), X.shape)
-    seen["layer.train() is layer"] = layer.train() is layer
+    seen[CALLED] = layer.train() is layer
     return seen | {"layer.state_dict()": words(name for name in state if name in KEPT)}
+
+
+def back_to_train(error: RecursionError) -> bool:
+    """Whether a `train` of the answer's own is on the way to the error again and again, and torch's is not."""
+    calls = Counter(frame.f_code for frame, _ in walk_tb(error.__traceback__))
+    often = [code for code, number in calls.items() if code.co_name == "train" and number >= ENDLESS]
+    return bool(often) and nn.Module.train.__code__ not in often
 
 
 def words(names) -> str:
@@ -99,6 +121,21 @@ class WithoutAffine(Right):
         return F.batch_norm(X, self.running_mean, self.running_var, eps=self.eps)
 
 
+class WithoutEps(Right):
+    def forward(self, X):
+        return (X - self.running_mean) / self.running_var.sqrt() * self.weight + self.bias
+
+
+class EpsOutside(Right):
+    def forward(self, X):
+        return (X - self.running_mean) / (self.running_var.sqrt() + self.eps) * self.weight + self.bias
+
+
+class TrainByEval(Right):
+    def train(self, mode=True):
+        return self.eval()
+
+
 class OtherWayRound(FrozenBatchNorm):
     def train(self, mode=True):
         return super().train(not mode)
@@ -114,6 +151,9 @@ MISTAKES = {
     "still_learns": StillLearns,
     "no_gradient": NoGradient,
     "without_affine": WithoutAffine,
+    "without_eps": WithoutEps,
+    "eps_outside": EpsOutside,
+    "train_calls_itself": TrainByEval,
 }
 
 
@@ -143,7 +183,7 @@ EXERCISE = CodeExercise(
     chapter=6,
     call="FrozenBatchNorm(num_features)",
     ask=ask,
-    inputs=(by_hand(**SMALL), drawn(2, 2), drawn(4, 3), drawn(8, 2)),
+    inputs=(by_hand(**SMALL), by_hand(**{**SMALL, "running_var": [0.0001]}), drawn(2, 2), drawn(4, 3), drawn(8, 2)),
     right=Right,
     mistakes=MISTAKES,
     sound={

@@ -1,6 +1,7 @@
 """Exercise: repair a measurement that wakes the network it measures (chapter 06, cases 2 and 5)."""
 
 from copy import deepcopy
+from numbers import Real
 
 import torch
 from torch import Tensor, nn
@@ -29,7 +30,7 @@ def ask(answer, inputs: Inputs):
 
 
 def number(found: object) -> float:
-    """A number, also one in a tensor.
+    """A number, also one in a tensor, of NumPy or a fraction.
 
     Raises:
         Unfit: if it is none.
@@ -38,7 +39,7 @@ def number(found: object) -> float:
         raise Unfit("nothing", name="accuracy")
     if isinstance(found, Tensor) and found.numel() == 1:
         return float(found)
-    if isinstance(found, (int, float)):
+    if isinstance(found, Real):
         return float(found)
     raise Unfit("type", name="accuracy", got=type(found).__name__, expected="float")
 

@@ -9,6 +9,7 @@ from bnlib.learn.exercise import Ask, CodeExercise, Inputs, Property, batch, by_
 from bnlib.learn.show import unequal
 
 BUFFERS = ("running_mean", "running_var")
+LEARNED = {"net[0].weight": "weight", "net[0].bias": "bias"}
 MODES = ("net.training", "net[0].training", "net[1].training")
 
 
@@ -20,6 +21,9 @@ def ask(answer, inputs: Inputs):
     norm.train(inputs["net[0].training"])
     for name in BUFFERS:
         getattr(norm, name).copy_(inputs[name])
+    with torch.no_grad():
+        for name in LEARNED.keys() & inputs.keys():  # in the smallest inputs these are 1 and 0, as in a new layer
+            getattr(norm, LEARNED[name]).copy_(inputs[name])
     scores = need_shape("scores", answer(net, X), X.shape)
     kept = {f"net[0].{name} (after)": getattr(norm, name).clone() for name in BUFFERS}
     modes = {f"{name} (after)": m.training for name, m in zip(MODES, (net, norm, dropout), strict=True)}
@@ -27,9 +31,14 @@ def ask(answer, inputs: Inputs):
 
 
 def drawn(n: int, d: int):
+    """A trained layer, the variance of whose last feature is so small that eps shows."""
+
     def make(generator):
         X, mean = batch(n, d, generator=generator), torch.randn(d, generator=generator)
-        return given(X=X, running_mean=mean, running_var=1 + torch.rand(d, generator=generator), p=0.5)
+        var = 1 + torch.rand(d, generator=generator)
+        var[-1] /= 1000
+        learned = {name: 0.5 + torch.rand(d, generator=generator) for name in LEARNED}
+        return given(X=X, running_mean=mean, running_var=var, **learned, p=0.5)
 
     return make
 
@@ -134,7 +143,8 @@ def alone(ask: Ask, inputs: Inputs) -> str | None:
 
 def by_the_buffers(ask: Ask, inputs: Inputs) -> str | None:
     X, mean, var = (inputs[name] for name in ("X", *BUFFERS))
-    return unequal("scores", ask(inputs)["scores"], (X - mean) / torch.sqrt(var + 1e-5))
+    weight, bias = inputs.get("net[0].weight", 1.0), inputs.get("net[0].bias", 0.0)
+    return unequal("scores", ask(inputs)["scores"], weight * (X - mean) / torch.sqrt(var + 1e-5) + bias)
 
 
 def statistics_untouched(ask: Ask, inputs: Inputs) -> str | None:
@@ -151,6 +161,7 @@ def modes_as_before(ask: Ask, inputs: Inputs) -> str | None:
 
 
 SMALL = given(X=[[1.0], [3.0]], running_mean=[1.0], running_var=[4.0], p=0.0)
+TRAINED = {"net[0].weight": [2.0], "net[0].bias": [1.0]}
 
 EXERCISE = CodeExercise(
     name="repair_predict",
@@ -162,6 +173,8 @@ EXERCISE = CodeExercise(
         by_hand(**{**SMALL, "net.training": False, "net[0].training": False}),
         by_hand(**{**SMALL, "net[0].training": False}),
         by_hand(**{**SMALL, "p": 0.5}),
+        by_hand(**SMALL, **TRAINED),
+        by_hand(**{**SMALL, "running_var": [0.0001]}),
         drawn(4, 3),
         drawn(8, 2),
     ),

@@ -1,6 +1,5 @@
 """Exercise: repair a layer whose statistics are neither saved nor moved with the model (chapter 06, case 8)."""
 
-import torch
 from torch import nn
 
 from bnlib.learn.exercise import (
@@ -14,12 +13,14 @@ from bnlib.learn.exercise import (
     need_attribute,
     need_shape,
 )
+from bnlib.learn.exercises import _standardize
 from bnlib.learn.show import unequal
 
 KEPT = ("mean", "std")
 HELD = {name: f"{name} = layer.{name}; layer.fit(X); {name} is layer.{name}" for name in KEPT}
 MOVED = {name: f"layer.double().{name}.dtype" for name in KEPT}
 FITTED = {name: f"layer.{name} (after fit)" for name in KEPT}
+PART = "X[:2]"  # of the data that the layer is fitted on
 NOTHING_ELSE = "set(layer.state_dict()) <= {'mean', 'std'}"
 
 
@@ -38,6 +39,8 @@ def ask(answer, inputs: Inputs):
     seen = {
         "loaded(X)": need_shape("loaded(X)", loaded(X), X.shape),
         "layer(X)": need_shape("layer(X)", layer(X), X.shape).clone(),
+        f"layer({PART})": need_shape(f"layer({PART})", layer(X[:2]), (2, *d)).clone(),
+        f"loaded({PART})": need_shape(f"loaded({PART})", loaded(X[:2]), (2, *d)),
         **fitted,
         "layer.state_dict()": words(name for name in layer.state_dict() if name in KEPT),
         NOTHING_ELSE: set(layer.state_dict()) <= set(KEPT),
@@ -56,129 +59,21 @@ def drawn(n: int, d: int):
     return lambda generator: {"X": batch(n, d, generator=generator)}
 
 
-class Standardize(nn.Module):
-    def __init__(self, num_features):
-        super().__init__()
-        self.mean = torch.zeros(num_features)
-        self.std = torch.ones(num_features)
-
-    def fit(self, X):
-        self.mean = X.mean(dim=0)
-        self.std = X.std(dim=0)
-
-    def forward(self, X):
-        return (X - self.mean) / self.std
-
-
-class Right(nn.Module):
-    def __init__(self, num_features):
-        super().__init__()
-        self.register_buffer("mean", torch.zeros(num_features))
-        self.register_buffer("std", torch.ones(num_features))
-
-    def fit(self, X):
-        self.mean.copy_(X.mean(dim=0))
-        self.std.copy_(X.std(dim=0))
-
-    def forward(self, X):
-        return (X - self.mean) / self.std
-
-
-class Rebound(Right):
-    def fit(self, X):
-        self.mean = X.mean(dim=0)
-        self.std = X.std(dim=0)
-
-
-class MeanRebound(Right):
-    def fit(self, X):
-        self.mean = X.mean(dim=0)
-        self.std.copy_(X.std(dim=0))
-
-
-class StdRebound(Right):
-    def fit(self, X):
-        self.mean.copy_(X.mean(dim=0))
-        self.std = X.std(dim=0)
-
-
-class NotPersistent(Right):
-    def __init__(self, num_features):
-        super().__init__(num_features)
-        self.register_buffer("mean", self.mean, persistent=False)
-        self.register_buffer("std", self.std, persistent=False)
-
-
-class Parameters(Right):
-    def __init__(self, num_features):
-        nn.Module.__init__(self)
-        self.mean = nn.Parameter(torch.zeros(num_features))
-        self.std = nn.Parameter(torch.ones(num_features))
-
-    def fit(self, X):
-        with torch.no_grad():
-            super().fit(X)
-
-
-class ParametersRebound(Parameters):
-    def fit(self, X):
-        self.mean = nn.Parameter(X.mean(dim=0))
-        self.std = nn.Parameter(X.std(dim=0))
-
-
-class MeanOnly(Right):
-    def __init__(self, num_features):
-        nn.Module.__init__(self)
-        self.register_buffer("mean", torch.zeros(num_features))
-        self.std = torch.ones(num_features)
-
-
-class StdOnly(Right):
-    def __init__(self, num_features):
-        nn.Module.__init__(self)
-        self.mean = torch.zeros(num_features)
-        self.register_buffer("std", torch.ones(num_features))
-
-
-class Beside(Standardize):
-    def __init__(self, num_features):
-        super().__init__(num_features)
-        self.register_buffer("running_mean", self.mean)
-        self.register_buffer("running_std", self.std)
-
-
-class Added(Right):
-    def fit(self, X):
-        self.mean += X.mean(dim=0)
-        self.std += X.std(dim=0)
-
-
-class LocalNames(Right):
-    def fit(self, X):
-        mean, std = self.mean, self.std
-        mean, std = X.mean(dim=0), X.std(dim=0)  # noqa: F841
-
-
-class InPlaceUnregistered(Standardize):
-    def fit(self, X):
-        self.mean.copy_(X.mean(dim=0))
-        self.std.copy_(X.std(dim=0))
-
-
 MISTAKES = {
-    "unchanged": Standardize,
-    "parameters": Parameters,
-    "parameters_rebound": ParametersRebound,
-    "rebound": Rebound,
-    "mean_rebound": MeanRebound,
-    "std_rebound": StdRebound,
-    "in_place_unregistered": InPlaceUnregistered,
-    "not_persistent": NotPersistent,
-    "mean_only": MeanOnly,
-    "std_only": StdOnly,
-    "beside": Beside,
-    "added": Added,
-    "local_names": LocalNames,
+    "unchanged": _standardize.Standardize,
+    "parameters": _standardize.Parameters,
+    "parameters_rebound": _standardize.ParametersRebound,
+    "rebound": _standardize.Rebound,
+    "mean_rebound": _standardize.MeanRebound,
+    "std_rebound": _standardize.StdRebound,
+    "in_place_unregistered": _standardize.InPlaceUnregistered,
+    "not_persistent": _standardize.NotPersistent,
+    "mean_only": _standardize.MeanOnly,
+    "std_only": _standardize.StdOnly,
+    "beside": _standardize.Beside,
+    "added": _standardize.Added,
+    "local_names": _standardize.LocalNames,
+    "by_the_batch": _standardize.ByTheBatch,
 }
 SOUND = {
     "parameters": ("layer.state_dict()", *MOVED.values()),
@@ -191,12 +86,15 @@ SOUND = {
 
 def loaded_alike(ask: Ask, inputs: Inputs) -> str | None:
     seen = ask(inputs)
-    return unequal("loaded(X)", seen["loaded(X)"], seen["layer(X)"])
+    found = (unequal(f"loaded({x})", seen[f"loaded({x})"], seen[f"layer({x})"]) for x in ("X", PART))
+    return next((broken for broken in found if broken), None)
 
 
 def standardized(ask: Ask, inputs: Inputs) -> str | None:
-    X = inputs["X"]
-    return unequal("layer(X)", ask(inputs)["layer(X)"], (X - X.mean(0)) / X.std(0))
+    X, seen = inputs["X"], ask(inputs)
+    due = (X - X.mean(0)) / X.std(0)
+    found = (unequal(f"layer({x})", seen[f"layer({x})"], due[:n]) for x, n in (("X", len(X)), (PART, 2)))
+    return next((broken for broken in found if broken), None)
 
 
 def saved(ask: Ask, inputs: Inputs) -> str | None:
@@ -228,7 +126,7 @@ EXERCISE = CodeExercise(
     call="Standardize(num_features)",
     ask=ask,
     inputs=(by_hand(X=[[1.0], [3.0], [5.0]]), by_hand(X=[[1.0, 0.0], [5.0, 8.0]]), drawn(4, 3), drawn(8, 2)),
-    right=Right,
+    right=_standardize.Right,
     mistakes=MISTAKES,
     sound=SOUND,
     properties=(
@@ -239,5 +137,5 @@ EXERCISE = CodeExercise(
         Property("moved", moved),
         Property("left_in_place", left_in_place),
     ),
-    start=Standardize,
+    start=_standardize.Standardize,
 )
