@@ -35,8 +35,8 @@ _NOT_THE_ANSWER = (  # where a line is not the learner's: the checker, torch, Py
 class Failure:
     """Why there is nothing to compare.
 
-    kind: "raises", "late", "slow" (all calls together), or that of an Unfit. values: the fields of the sentence. line: of the answer, where it
-    raised, as "3: mean = X.mean(1)"; empty if it was not in the answer.
+    kind: "raises", "late", "slow" (all calls together), or that of an Unfit. values: the fields of the sentence.
+    line: of the answer, where it raised, as "3: mean = X.mean(1)"; empty if it was not in the answer.
     """
 
     kind: str
